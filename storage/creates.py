@@ -21,6 +21,9 @@ from storage.transactions import Transaction
 from storage.transitions import compare_and_set, move, write_event
 
 THROTTLED_FACT: Final = "creates_throttled_until"
+PAUSED_FACT: Final = "creates_paused"
+PROBING_FACT: Final = "creates_probing"
+"""Since when (ms) one create at a time begins, after a pause, until one is accepted."""
 LONGEST_PAUSE_MS: Final = 3_600_000
 """ms. Longest pause that the image API may ask for. The stored end of a longer one was written before the clock was set
 back."""
@@ -29,10 +32,14 @@ UNANSWERED: Final = sa.select(sa.func.count()).where(
     creates.c.answered_at.is_(None), creates.c.at > sa.bindparam("unanswered")
 )
 WINDOW: Final = sa.select(
-    (ANSWERED.scalar_subquery() + UNANSWERED.scalar_subquery()).label("counted"),
-    sa.select(key_values.c.value).where(key_values.c.name == THROTTLED_FACT).scalar_subquery().label("until"),
+    ANSWERED.scalar_subquery().label("answered"),
+    UNANSWERED.scalar_subquery().label("unanswered"),
+    *[
+        sa.select(key_values.c.value).where(key_values.c.name == name).scalar_subquery().label(label)
+        for label, name in (("until", THROTTLED_FACT), ("paused", PAUSED_FACT), ("probing", PROBING_FACT))
+    ],
 )
-"""Select how many creates count against the limit of the image API, and until when (ms) it wants none, or NULL."""
+"""Select how many creates count against the limit of the image API, and what all processes are to wait for."""
 
 
 class CreateStore:
@@ -71,11 +78,11 @@ class CreateStore:
             async with self._database.read() as connection:  # without a write, for which other writes would wait
                 if (await connection.execute(fair_queue.any_waiting(now))).first() is None:
                     return None
-                if not await _window_has_room(connection, limits, now):
+                if not await self._may_begin(connection, limits, now):
                     return None
         async with self._database.write() as connection:
             await self._database.serialize(connection, "creates")
-            if not await _window_has_room(connection, limits, now):
+            if not await self._may_begin(connection, limits, now):
                 return None
             task = await _next(connection, limits, now, models, except_ids, passing)
             if task is None or (shards is not None and not shards.have(task.guild_id)):
@@ -111,6 +118,12 @@ class CreateStore:
             }
             return await move(connection, task, TaskState.SUBMITTING, now=now, why="create", changes=changes)
 
+    async def accepted_since(self, since: int) -> bool:
+        """Return whether a create was accepted at or after `since` (ms)."""
+        these = sa.and_(creates.c.answered_at >= since, creates.c.job_id.is_not(None))
+        async with self._database.read() as connection:
+            return (await connection.execute(sa.select(creates.c.id).where(these).limit(1))).first() is not None
+
     async def upcoming(
         self,
         limits: CreateLimits,
@@ -124,7 +137,7 @@ class CreateStore:
         room for it now. Return None if no create waits, or none that fits into those in flight."""
         async with self._database.read() as connection:
             task = await _next(connection, limits, now, models, except_ids, passing, lock=False)
-            return None if task is None else (task, await _window_has_room(connection, limits, now))
+            return None if task is None else (task, await self._may_begin(connection, limits, now))
 
     async def throttled(self, *, until: int) -> None:
         """Begin no create before `until` (ms), in no process, because the image API answered one with 429."""
@@ -256,6 +269,18 @@ class CreateStore:
             await write_event(connection, task.id, at=now, before=task.state, after=task.state, why=why)
             return changed
 
+    async def _may_begin(self, connection: Transaction, limits: CreateLimits, now: int) -> bool:
+        """Return whether fewer creates than `per_window` count now, and the image API has not asked for a pause. Unless
+        the process is alone, which knows it itself: also whether no process has paused creates, and, while one at a
+        time is to begin, whether none is unanswered."""
+        times = {"window": now - limits.window_ms, "unanswered": now - limits.unanswered_ms}
+        found = (await connection.execute(WINDOW, times)).one()
+        probing = found.probing is not None and found.unanswered
+        if not self._database.alone and (found.paused is not None or probing):
+            return False
+        is_throttled = 0 < int(found.until or 0) - now <= LONGEST_PAUSE_MS
+        return found.answered + found.unanswered < limits.per_window and not is_throttled
+
     async def _creates(self, which: sa.ColumnElement[bool]) -> tuple[Create, ...]:
         """Return the matching creates, newest first."""
         columns = [column for column in creates.c if column is not creates.c.token_digest]
@@ -285,13 +310,6 @@ async def _next(
     if not flying or flying + _wanted(found[0], models) <= limits.in_flight:
         return found[0]
     return next(iter(values(Task, await connection.execute(following(first=False)))), None)
-
-
-async def _window_has_room(connection: Transaction, limits: CreateLimits, now: int) -> bool:
-    """Return whether fewer creates than `per_window` count now, and the image API has not asked for a pause."""
-    times = {"window": now - limits.window_ms, "unanswered": now - limits.unanswered_ms}
-    found = (await connection.execute(WINDOW, times)).one()
-    return found.counted < limits.per_window and not 0 < int(found.until or 0) - now <= LONGEST_PAUSE_MS
 
 
 def _wanted(task: Task, models: Mapping[str, Model]) -> int:

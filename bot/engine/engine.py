@@ -67,6 +67,8 @@ from storage.transitions import StaleTask
 
 PUSHES_AT_ONCE: Final = 1000
 """Number of tasks advanced at the same time. Work that takes memory has its own, smaller limit in its module."""
+CREATES_AT_ONCE: Final = 4
+"""Number of creates that are begun in one round beside other processes. The next round follows at once."""
 IDLE_SECONDS: Final = 5.0
 """Longest pause of `run`. New requests, callbacks and finished steps of tasks end the pause at once."""
 BUSY_SECONDS: Final = 0.25
@@ -81,6 +83,8 @@ SUSPECTS_SECONDS: Final = 30.0
 """Pause between two searches for tasks that were running when another process died."""
 TROUBLE_SECONDS: Final = 30.0
 """Pause between two searches for models whose success rate is due to be asked for."""
+DURATIONS_SECONDS: Final = 60.0
+"""Pause between two looks at how long the pictures of other processes took."""
 CURATION_SECONDS: Final = 2.0
 """Pause between two searches for due reposts, reports, updates and deletions of messages, and erasures."""
 SHARING_SECONDS: Final = 1.0
@@ -478,8 +482,12 @@ class Engine:
         )
 
     async def _begin_creates(self, room: int) -> list[Task]:
+        """Begin the creates that may start. Beside other processes, at most `CREATES_AT_ONCE`: writes to a server take
+        longer, no create is sent before this returns, and those that were begun are unconfirmed if the process dies
+        before they are sent."""
         begun: list[Task] = []
-        while not self._stopping and self._admission.takes_creates and len(begun) < room:
+        most = room if self.membership.alone else min(room, CREATES_AT_ONCE)
+        while not self._stopping and self._admission.takes_creates and len(begun) < most:
             task = await self._begin_create()
             if task is None:
                 break
@@ -545,6 +553,7 @@ class Engine:
             (self._alerts.check, CHECK_SECONDS),
             (leading(self._suspects.find), SUSPECTS_SECONDS),
             (self._trouble.check, TROUBLE_SECONDS),
+            (self._durations.refresh, DURATIONS_SECONDS),
             (own(self._cards.show_waiting), SHOW_SECONDS),
             (own(self.late_pictures.step), LATE_SECONDS),
             *[(own(outbox.step), self._pause_of(outbox), due) for outbox, due in self._outbox_due.items()],

@@ -330,7 +330,7 @@ async def test_what_failed_before_it_was_sent_is_sent_in_its_next_turn(
 async def test_a_probe_that_others_took_over_before_it_was_sent_gives_its_turn_back(
     world: EngineWorld, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    world.engine._admission.account.probe()
+    await world.engine._admission.account.probe()
     first, other = await world.ask("first"), world._new_engine()
     _fail_once_while_submitting(world, monkeypatch)
     back = world.tasks.move

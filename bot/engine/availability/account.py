@@ -2,6 +2,9 @@
 Pause creates while the image API's account needs the operator, and resume them automatically.
 
 After a pause, a single create is sent as a probe. The other creates follow once the probe was accepted.
+
+Several processes on one database share a pause: once it is stored, none of them begins a create (`CreateStore.begin`),
+and each learns of it at its next check. After it, one create at a time begins over all processes.
 """
 
 from __future__ import annotations
@@ -17,9 +20,12 @@ import structlog
 from bot.engine.availability.alerts import OperatorAlerts
 from bot.engine.ports import ImageAPI
 from bot.errors import AccountRefused, Reason, Refused, ServiceError
+from storage.creates import PAUSED_FACT, PROBING_FACT
 from storage.stores import Stores
 
-FACT: Final = "creates_paused"
+TURN: Final = "account_check"
+PREFIX: Final = "creates_"
+"""What the names of the facts about creates begin with."""
 CHECK_EVERY: Final = timedelta(minutes=1)
 
 log = structlog.get_logger(__name__)
@@ -50,12 +56,16 @@ class AccountMonitor:
         probe_after: timedelta,
     ) -> None:
         self._stores = stores
+        self._shared = not stores.key_values.alone
+        """Whether other processes work on the database."""
         self._api = api
         self._operator = operator
         self._clock = clock
         self._probe_after = probe_after
         self._between_checks = _ms(min(CHECK_EVERY, probe_after))
         self._pause: Pause | None = None
+        self._is_stored = True
+        """Whether the pause was stored, so that other processes know of it."""
         self._check_at = 0
         self._probing = False
         self._out: set[str] = set()
@@ -72,9 +82,12 @@ class AccountMonitor:
         was accepted."""
         return not self.paused and not (self._probing and self._out)
 
-    def probe(self) -> None:
-        """Let a single create begin at a time until one is accepted. Also called after an outage of the image API."""
+    async def probe(self) -> None:
+        """Let a single create begin at a time until one is accepted, over all processes on the database. Also called
+        after an outage of the image API."""
         self._probing = True
+        if self._shared:
+            await self._stores.key_values.set(PROBING_FACT, str(self._clock()))
 
     def begun(self, task_id: str) -> None:
         """Record that the task's create is in flight."""
@@ -89,12 +102,7 @@ class AccountMonitor:
 
     async def load(self) -> None:
         """Load the pause that an earlier process stored."""
-        stored = await self._stores.key_values.get(FACT)
-        if stored is not None:
-            values = json.loads(stored)
-            self._pause = Pause(
-                reason=Reason(values["reason"]), since=min(values["since"], self._clock()), credits=values["credits"]
-            )
+        self._pause = self._read(await self._stores.key_values.get(PAUSED_FACT))
 
     async def refused(self, refused: Refused) -> None:
         """Handle what a refusal says about the account. If the API key is rejected or the balance is too small, pause
@@ -108,22 +116,44 @@ class AccountMonitor:
     async def _stop(self, reason: Reason) -> None:
         if self._pause is not None and self._pause.reason is reason:
             return
-        log.error("creates paused: the image API's account needs the operator", reason=reason.value)
         self._pause = begun = Pause(reason=reason, since=self._clock(), credits=None)
         self._check_at = self._clock() + self._between_checks
+        if self._shared and not await self._is_first(begun):
+            return
+        log.error("creates paused: the image API's account needs the operator", reason=reason.value)
         balance = await self._balance()
         if self._pause is begun:
             await self._keep(replace(begun, credits=balance))
         await self._operator.alert(reason)
 
+    async def _is_first(self, begun: Pause) -> bool:
+        """Store the pause at once, so that no process begins a create. Return False if another process has stored one
+        for the same reason, which then holds here too: it also alerts the operator."""
+        self._is_stored = False
+        try:
+            others = self._read(await self._stores.key_values.get(PAUSED_FACT))
+            if others is not None and others.reason is begun.reason:
+                self._pause = others
+                return False
+            await self._stores.key_values.set(PAUSED_FACT, json.dumps(asdict(begun)))
+        finally:
+            self._is_stored = True
+        return True
+
     async def check(self) -> None:
         """End the pause if the account seems to be in order again, or after `probe_after`, to find out with a probe.
-        Reads the credits at most once a minute, or once per `probe_after` if that is shorter; repeats the operator's
-        alert once a day."""
+        Reads the credits at most once a minute, or once per `probe_after` if that is shorter, whatever the number of
+        processes; repeats the operator's alert once a day."""
+        if self._shared:
+            await self._learn()
         pause, now = self._pause, self._clock()
         if pause is None or now < self._check_at:
             return
         self._check_at = now + self._between_checks
+        if self._shared and await self._stores.key_values.take_turn(
+            TURN, clock=self._clock, every_ms=self._between_checks
+        ):
+            return
         await self._operator.alert(pause.reason)
         balance = await self._balance()
         if self._pause is not pause:
@@ -131,14 +161,37 @@ class AccountMonitor:
         if _put_right(pause, balance) or now - pause.since >= _ms(self._probe_after):
             log.info("creates resumed after a pause, one at a time until one is accepted", reason=pause.reason.value)
             self._pause = None
-            self.probe()
-            await self._stores.key_values.set(FACT, None)
+            await self.probe()
+            await self._stores.key_values.set(PAUSED_FACT, None)
         elif pause.credits is None and balance is not None:
             await self._keep(replace(pause, credits=balance))
 
+    async def _learn(self) -> None:
+        """Take over what the other processes have stored: a pause, its end, and whether one create at a time begins."""
+        stored = await self._stores.key_values.beginning_with(PREFIX)
+        if self._is_stored:
+            pause = self._read(stored.get(PAUSED_FACT))
+            if pause is not None and self._pause is None:
+                log.warning("creates paused: another process found that the account needs the operator")
+                self._check_at = self._clock() + self._between_checks
+            elif pause is None and self._pause is not None:
+                log.info("creates resumed after a pause: another process has ended it")
+            self._pause = pause
+        since = stored.get(PROBING_FACT)
+        if since is not None and await self._stores.creates.accepted_since(int(since)):
+            await self._stores.key_values.set(PROBING_FACT, since := None)
+        self._probing = since is not None
+
+    def _read(self, stored: str | None) -> Pause | None:
+        if stored is None:
+            return None
+        values = json.loads(stored)
+        since = min(values["since"], self._clock())
+        return Pause(reason=Reason(values["reason"]), since=since, credits=values["credits"])
+
     async def _keep(self, pause: Pause) -> None:
         self._pause = pause
-        await self._stores.key_values.set(FACT, json.dumps(asdict(pause)))
+        await self._stores.key_values.set(PAUSED_FACT, json.dumps(asdict(pause)))
 
     async def _balance(self) -> float | None:
         try:

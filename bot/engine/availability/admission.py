@@ -1,5 +1,10 @@
-"""Decide whether creates may begin: not while the account needs the operator, not while the image API is unreachable,
-and only one at a time after such a pause, until one is accepted."""
+"""
+Decide whether creates may begin: not while the account needs the operator, not while the image API is unreachable, and
+only one at a time after such a pause, until one is accepted.
+
+Several processes on one database tell each other at their checks, every few seconds, that the image API is unreachable,
+and that it is back.
+"""
 
 from __future__ import annotations
 
@@ -19,6 +24,12 @@ from storage.models import TaskState, released
 from storage.stores import Stores
 from storage.transitions import StaleTask
 
+OUTAGE_FACT: Final = "api_unreachable"
+LEAVES_CREATES: Final = "creates"
+SILENT: Final = "questions"
+"""What got no answer; the first word of the fact. The second is when (ms)."""
+OVER: Final = "over"
+"""The value for an outage that another process no longer sees, while this one does."""
 GIVEN_UP_AT_ONCE: Final = 100
 """Number of tasks settled in one check because they have waited for a day. The others follow at the next check, within
 seconds."""
@@ -39,6 +50,10 @@ class Admission:
         clock: Callable[[], int],
     ) -> None:
         self._stores = stores
+        self._shared = not stores.key_values.alone
+        """Whether other processes work on the database."""
+        self._known: str | None = None
+        """The last outage that was stored, by this process or another."""
         self._wake = wake
         self._clock = clock
         self.api = CircuitBreaker(api, clock=clock, recovered=self._go_on)
@@ -57,15 +72,36 @@ class Admission:
     async def check(self) -> None:
         """Check whether the cause of a pause is over. During a pause, settle the prepared tasks that were stored a day
         ago as failed, without a charge, unless the clock is doubtful."""
+        if self._shared:
+            await self._share_outage()
         await self.api.check()
         await self.account.check()
         if (reason := self.paused()) and not is_doubtful(self._clock):
             await self._give_up(reason)
 
+    async def _share_outage(self) -> None:
+        """Tell the other processes that the image API is unreachable, or hear of it from them, or that it is back. An
+        outage that is not seen from here is left to the process that stored it."""
+        stored = await self._stores.key_values.get(OUTAGE_FACT)
+        if not self.api.open:
+            if stored is not None and stored != self._known:
+                await self.api.hear(leaves_creates=stored.startswith(LEAVES_CREATES))
+        elif stored is None and self._known is None:
+            stored = f"{LEAVES_CREATES if self.api.leaves_creates else SILENT} {self._clock()}"
+            await self._stores.key_values.set(OUTAGE_FACT, stored)
+        elif stored is None:
+            if self._known != OVER:
+                self.api.check_soon()
+            stored = OVER
+        self._known = stored
+
     async def _go_on(self) -> None:
         """Resume after an outage: send a single create first, and make the postponed tasks that are queued or
         generating due now."""
-        self.account.probe()
+        await self.account.probe()
+        if self._shared:
+            self._known = None
+            await self._stores.key_values.set(OUTAGE_FACT, None)
         for state in (TaskState.QUEUED, TaskState.GENERATING):
             await self._stores.claims.expedite(state, now=self._clock())
         self._wake()

@@ -4,6 +4,9 @@ Put a circuit breaker in front of the image API, so that no person's request is 
 The breaker opens when all creates and polls have failed for a while, or when several creates in a row got no answer,
 because each of these may be charged. While the breaker is open, creates wait, polls are not sent, and a free request
 from time to time checks whether the API is back. An explicit refusal counts as an answer.
+
+Several processes on one database tell each other when a breaker opens and when the API is back (`admission.py`). Each
+asks for itself, so one that alone does not reach the API does not hold up the others.
 """
 
 from __future__ import annotations
@@ -54,13 +57,19 @@ class CircuitBreaker:
         Unreachable without sending anything."""
         return self._opened_at is not None
 
+    @property
+    def leaves_creates(self) -> bool:
+        """Whether so many creates in a row got no answer that this alone opens the breaker. The answer to a question
+        says nothing about those."""
+        return self._unanswered_creates >= FAILURES
+
     async def create(self, request: CreateRequest) -> str:
         try:
             with self._watched():
                 job_id = await self._api.create(request)
         except Unconfirmed:
             self._unanswered_creates += 1
-            if self._unanswered_creates >= FAILURES:
+            if self.leaves_creates:
                 self._trip()
             raise
         except Unreachable:
@@ -107,6 +116,17 @@ class CircuitBreaker:
         self._check_later()
         if await self._answers_something():
             await self._close(self._opened_at)
+
+    async def hear(self, *, leaves_creates: bool) -> None:
+        """Open the breaker, because that of another process has opened; but not if only questions got no answer there,
+        and one is answered here."""
+        if leaves_creates or not await self._answers_something():
+            self._unanswered_creates = max(self._unanswered_creates, FAILURES if leaves_creates else 0)
+            self._trip()
+
+    def check_soon(self) -> None:
+        """Let the next `check` ask at once."""
+        self._check_at = self._clock()
 
     @contextmanager
     def _watched(self, *, trips: bool = True) -> Iterator[None]:

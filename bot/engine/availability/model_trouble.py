@@ -10,6 +10,7 @@ This is only shown to people. It never delays or stops a request, and a figure t
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import timedelta
 from typing import Final
@@ -30,11 +31,15 @@ ASK_AGAIN_MS: Final = timedelta(minutes=10) // timedelta(milliseconds=1)
 KNOWN_FOR_MS: Final = timedelta(minutes=25) // timedelta(milliseconds=1)
 """ms. An older answer is forgotten; until then one question may fail."""
 
+TOLD_FACT: Final = "model_trouble "
+TURN: Final = "success_rates "
+"""Each followed by the model's id in the API's list."""
+
 log = structlog.get_logger(__name__)
 
 
 class ModelTrouble:
-    """`check` asks, `since` tells. Each process asks for itself."""
+    """`check` asks, `since` tells. Of several processes on one database, one asks and stores the answer for all."""
 
     def __init__(
         self,
@@ -46,6 +51,8 @@ class ModelTrouble:
     ) -> None:
         """`rates`: None if there is no source for them."""
         self._stores = stores
+        self._shared = not stores.key_values.alone
+        """Whether other processes work on the database."""
         self._rates = rates
         self._models = models
         self._clock = clock
@@ -66,8 +73,14 @@ class ModelTrouble:
         if self._rates is None:
             return
         used = await self._stores.queue.models_in_use(since=self._clock() - HOUR_MS)
+        if self._shared and used:
+            await self._hear()
         for model_id in dict.fromkeys(each for model in sorted(used) for each in self._ids(model, None)):
             if self._clock() - self._asked.get(model_id, -ASK_AGAIN_MS) < ASK_AGAIN_MS:
+                continue
+            if self._shared and await self._stores.key_values.take_turn(
+                f"{TURN}{model_id}", clock=self._clock, every_ms=ASK_AGAIN_MS
+            ):
                 continue
             self._asked[model_id] = self._clock()
             try:
@@ -77,7 +90,20 @@ class ModelTrouble:
                 if isinstance(error, Throttled | Unreachable):
                     return
             else:
-                self._tell(model_id, trouble_since(rates, self._clock()))
+                since = trouble_since(rates, self._clock())
+                self._tell(model_id, since)
+                if self._shared:
+                    told = json.dumps([self._clock(), since])
+                    await self._stores.key_values.set(f"{TOLD_FACT}{model_id}", told)
+
+    async def _hear(self) -> None:
+        """Take over the newer answers that other processes got."""
+        for name, value in (await self._stores.key_values.beginning_with(TOLD_FACT)).items():
+            model_id, (told_at, since) = name.removeprefix(TOLD_FACT), json.loads(value)
+            if told_at > self._told.get(model_id, (0, None))[0]:
+                self._tell(model_id, since)
+                self._told[model_id] = (told_at, since)
+                self._asked[model_id] = told_at
 
     def _tell(self, model_id: str, since: int | None) -> None:
         before = self._known(model_id)

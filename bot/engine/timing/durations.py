@@ -19,6 +19,8 @@ class LearnedDurations:
 
     def __init__(self, stores: Stores) -> None:
         self._stores = stores
+        self._asked: set[str] = set()
+        """Models whose durations were asked for since the last `refresh`."""
         self._recent: dict[tuple[str, bool], tuple[float, ...]] = {}
         """By model, and whether there were input pictures."""
         self._pictured: dict[str, bool] = {}
@@ -31,8 +33,17 @@ class LearnedDurations:
                 recent = await self._stores.queue.recent_seconds(model, with_pictures=with_pictures)
                 self._recent[model, with_pictures] = recent
 
+    async def refresh(self) -> None:
+        """Learn what other processes on the database have stored, of the models that were asked for since the last
+        time. Does nothing if there are no others."""
+        if self._stores.key_values.alone or not self._asked:
+            return
+        asked, self._asked = self._asked, set()
+        await self.learn(*sorted(asked))
+
     def of(self, model: str, *, with_pictures: bool) -> Durations:
         """Return what is known of the model. One that is no longer in the catalogue has the prior of the default."""
+        self._asked.add(model)
         prior = MODELS.get(model, DEFAULT).usual_seconds[with_pictures]
         return Durations(prior_seconds=prior, recent=self._recent.get((model, with_pictures), ()))
 
