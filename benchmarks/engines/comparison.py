@@ -131,7 +131,7 @@ async def _measured(kind: EngineKind, case: Case) -> tuple[Row, float]:
                 row = await (run.carry(session) if case.tasks else run.idle(server))
                 ended = await _used(server)
             finally:
-                run.end()
+                await run.end()
     row = {"engine": kind.name, "database": case.database, "processes": case.processes, **row}
     if not case.tasks:
         return row, 0.0
@@ -212,9 +212,12 @@ class _Run:
             await asyncio.wait_for(process.wait(), END_SECONDS)
         self.processes.clear()
 
-    def end(self) -> None:
+    async def end(self) -> None:
+        """Kill what still runs, after an error."""
         for process in self.processes.values():
-            process.kill()
+            if process.returncode is None:
+                process.kill()
+            await process.wait()
 
     async def _kill(self) -> float:
         name = await asyncio.wait_for(self.world.victim, LONGEST_SECONDS)

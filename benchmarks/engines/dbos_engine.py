@@ -127,8 +127,15 @@ async def prepare(url: str) -> None:
 async def carrier(url: str, world: World, name: str, *, polls_in_one_step: bool = False) -> AsyncIterator[DbosCarrier]:
     _worlds.append(world)
     workflow = DBOS.workflow()(life)
-    config = {"name": "lives", "system_database_url": url, "executor_id": name, "application_version": "1"}
-    DBOS(config={**config, "log_level": "ERROR"})
+    DBOS(
+        config={
+            "name": "lives",
+            "system_database_url": url,
+            "executor_id": name,
+            "application_version": "1",
+            "log_level": "ERROR",
+        }
+    )
     DBOS.launch()
     await DBOS.register_queue_async(
         QUEUE, limiter={"limit": CREATES, "period": WINDOW_SECONDS}, global_concurrency=IN_FLIGHT

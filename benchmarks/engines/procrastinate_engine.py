@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
 import asyncpg  # type: ignore[import-untyped]  # it has no types
@@ -33,7 +34,9 @@ class _Later(Exception):
 
 class _Again(BaseRetryStrategy):  # type: ignore[misc,unused-ignore]  # the library may be missing
     def get_retry_decision(self, *, exception: BaseException, job: Any) -> Any:
-        return RetryDecision(retry_in={"seconds": exception.seconds}) if isinstance(exception, _Later) else None
+        if not isinstance(exception, _Later):
+            return None
+        return RetryDecision(retry_at=datetime.now(UTC) + timedelta(seconds=exception.seconds))
 
 
 def _app(url: str) -> Any:
