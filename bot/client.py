@@ -27,7 +27,7 @@ from storage.key_values import KeyValueStore
 PUBLISHED_FACT: Final = "published_commands"
 COMMAND_IDS_FACT: Final = "command_ids"
 PUBLISHING_FACT: Final = "publishing_commands"
-PUBLISH_WITHIN_MS: Final = 60_000
+PUBLISH_WITHIN_MS: Final = 60 * 1000
 """ms. Longest time for which other processes wait for one that publishes the commands."""
 PUBLISHED_LOOK_SECONDS: Final = 1.0
 CLOSE_SECONDS: Final = 2.0

@@ -253,11 +253,13 @@ async def test_a_process_takes_over_at_once_when_another_leaves(awake: list[Engi
         return second.engine.membership.is_leader and second.engine.membership.shards == every
 
     async def is_taken() -> bool:
-        return len(prompts(first)) == 1
+        return prompts(first) == ["a red door"]
 
-    await asked(first, GUILDS[0])
+    second.attachments["slow.png"] = png()
+    await first.ask(guild_id=GUILDS[0], references=(first.attach("slow.png", asyncio.Event()),))
     async with at_work(second):
         async with at_work(first):
-            await eventually(is_taken)
+            await first.fetching.wait()
             assert not await leads()
         await eventually(leads)
+        await eventually(is_taken)
