@@ -67,8 +67,6 @@ from storage.transitions import StaleTask
 
 PUSHES_AT_ONCE: Final = 1000
 """Number of tasks advanced at the same time. Work that takes memory has its own, smaller limit in its module."""
-CREATES_AT_ONCE: Final = 4
-"""Number of creates that are begun in one round beside other processes. The next round follows at once."""
 IDLE_SECONDS: Final = 5.0
 """Longest pause of `run`. New requests, callbacks and finished steps of tasks end the pause at once."""
 BUSY_SECONDS: Final = 0.25
@@ -482,12 +480,8 @@ class Engine:
         )
 
     async def _begin_creates(self, room: int) -> list[Task]:
-        """Begin the creates that may start. Beside other processes, at most `CREATES_AT_ONCE`: writes to a server take
-        longer, no create is sent before this returns, and those that were begun are unconfirmed if the process dies
-        before they are sent."""
         begun: list[Task] = []
-        most = room if self.membership.alone else min(room, CREATES_AT_ONCE)
-        while not self._stopping and self._admission.takes_creates and len(begun) < most:
+        while not self._stopping and self._admission.takes_creates and len(begun) < room:
             task = await self._begin_create()
             if task is None:
                 break

@@ -128,7 +128,7 @@ async def test_more_processes_cost_little_while_there_is_nothing_to_do(tmp_path:
     async with open_engine_worlds(tmp_path, (0,), (1,), (2,), (3,)) as worlds:
         leader, *others = [await a_second(world) for world in worlds]
     assert leader < 4
-    assert max(others) < 2
+    assert max(others) < 2.5
 
 
 @pytest.mark.parametrize("shard", [0, 2])

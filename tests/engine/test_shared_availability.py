@@ -170,7 +170,7 @@ async def test_after_the_pause_one_create_at_a_time_begins_over_all_processes_un
     await both.check(seconds=20)
     assert await both.two.begin() is None
     await both.one.accepted(probe)
-    await both.check(seconds=5)
+    await both.check(seconds=10)
     assert await both.two.begin() is not None
     assert await both.one.begin() is not None
 
@@ -212,8 +212,8 @@ async def test_a_process_that_alone_does_not_reach_the_api_does_not_hold_up_the_
 
 async def test_creates_without_answers_stop_both_although_questions_are_answered(both: Both) -> None:
     await fails(both.one, Unconfirmed("nothing came"))
-    await both.one.admission._share_outage()
-    await both.two.admission._share_outage()
+    await both.one.admission._share_outage(None)
+    await both.two.admission.check()
     assert both.two.admission.api.open
 
 

@@ -118,7 +118,7 @@ async def test_without_the_database_a_shard_identifies_as_if_it_were_alone(loopb
         await connect(stack, 0, turns)
         with capture_logs() as logs:
             await loopback.connected()
-    assert "identify without a turn" in logs[0]["event"]
+    assert any("identify without a turn" in entry["event"] for entry in logs)
 
 
 async def no_limits() -> StartLimits:

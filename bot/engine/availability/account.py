@@ -10,7 +10,7 @@ and each learns of it at its next check. After it, one create at a time begins o
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, replace
 from datetime import timedelta
 from typing import Final
@@ -24,8 +24,6 @@ from storage.creates import PAUSED_FACT, PROBING_FACT
 from storage.stores import Stores
 
 TURN: Final = "account_check"
-PREFIX: Final = "creates_"
-"""What the names of the facts about creates begin with."""
 CHECK_EVERY: Final = timedelta(minutes=1)
 
 log = structlog.get_logger(__name__)
@@ -144,8 +142,6 @@ class AccountMonitor:
         """End the pause if the account seems to be in order again, or after `probe_after`, to find out with a probe.
         Reads the credits at most once a minute, or once per `probe_after` if that is shorter, whatever the number of
         processes; repeats the operator's alert once a day."""
-        if self._shared:
-            await self._learn()
         pause, now = self._pause, self._clock()
         if pause is None or now < self._check_at:
             return
@@ -166,9 +162,9 @@ class AccountMonitor:
         elif pause.credits is None and balance is not None:
             await self._keep(replace(pause, credits=balance))
 
-    async def _learn(self) -> None:
-        """Take over what the other processes have stored: a pause, its end, and whether one create at a time begins."""
-        stored = await self._stores.key_values.beginning_with(PREFIX)
+    async def learn(self, stored: Mapping[str, str]) -> None:
+        """Take over what the other processes have stored: a pause, its end, and whether one create at a time
+        begins."""
         if self._is_stored:
             pause = self._read(stored.get(PAUSED_FACT))
             if pause is not None and self._pause is None:

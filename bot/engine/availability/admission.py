@@ -24,7 +24,11 @@ from storage.models import TaskState, released
 from storage.stores import Stores
 from storage.transitions import StaleTask
 
-OUTAGE_FACT: Final = "api_unreachable"
+PREFIX: Final = "creates_"
+"""What the names of all facts about creates begin with, so that one read finds them."""
+OUTAGE_FACT: Final = "creates_unanswered"
+LOOK_MS: Final = 9_000
+"""ms. Shortest interval between two looks at what other processes have stored, while nothing is wrong."""
 LEAVES_CREATES: Final = "creates"
 SILENT: Final = "questions"
 """What got no answer; the first word of the fact. The second is when (ms)."""
@@ -52,6 +56,7 @@ class Admission:
         self._stores = stores
         self._shared = not stores.key_values.alone
         """Whether other processes work on the database."""
+        self._looked_at = 0
         self._known: str | None = None
         """The last outage that was stored, by this process or another."""
         self._wake = wake
@@ -72,17 +77,19 @@ class Admission:
     async def check(self) -> None:
         """Check whether the cause of a pause is over. During a pause, settle the prepared tasks that were stored a day
         ago as failed, without a charge, unless the clock is doubtful."""
-        if self._shared:
-            await self._share_outage()
+        if self._shared and (self.paused() or self._clock() - self._looked_at >= LOOK_MS):
+            self._looked_at = self._clock()
+            stored = await self._stores.key_values.beginning_with(PREFIX)
+            await self._share_outage(stored.get(OUTAGE_FACT))
+            await self.account.learn(stored)
         await self.api.check()
         await self.account.check()
         if (reason := self.paused()) and not is_doubtful(self._clock):
             await self._give_up(reason)
 
-    async def _share_outage(self) -> None:
+    async def _share_outage(self, stored: str | None) -> None:
         """Tell the other processes that the image API is unreachable, or hear of it from them, or that it is back. An
         outage that is not seen from here is left to the process that stored it."""
-        stored = await self._stores.key_values.get(OUTAGE_FACT)
         if not self.api.open:
             if stored is not None and stored != self._known:
                 await self.api.hear(leaves_creates=stored.startswith(LEAVES_CREATES))
