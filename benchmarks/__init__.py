@@ -9,9 +9,11 @@ optimum.py      the best possible polling schedule
 store.py        submits and state changes on SQLite
 hold.py         many tasks in flight in one process
 acknowledge.py  from a command to its first answer
-bare.py         the floor of `acknowledge`: a bot that only answers
+bare.py         the floor of `acknowledge` and `start`: a bot that only answers
 tell.py         from a result to its message
 telling.py      the process that `tell` measures
+start.py        import, start and idle memory of the bot
+memory.py       memory of a process after many tasks
 rush.py         requests to Discord when many people ask at about the same time
 hostile.py      pictures that are made to cost memory and time
 attacked.py     the process that `hostile` measures
