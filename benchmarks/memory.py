@@ -1,8 +1,8 @@
 """
-Measure whether the memory of a process grows with the tasks that it has brought to their end.
+Measure whether the memory of a process grows with the number of tasks that have ended.
 
 The engine runs in a process of its own (`python -m benchmarks.memory`) on a real SQLite file, with a clock that this
-module turns. The image API and Discord are stand-ins that answer at once and forget what they were told.
+module turns. The image API and Discord are stand-ins that answer at once and keep nothing.
 """
 
 from __future__ import annotations
@@ -99,7 +99,7 @@ async def _run(numbers: list[int]) -> list[Row]:
         for number in numbers:
             while made < number:
                 more = min(AT_ONCE, number - made)
-                await _bring_to_their_end(engine, stores, clock, range(made + 1, made + more + 1))
+                await _finish(engine, stores, clock, range(made + 1, made + more + 1))
                 made += more
                 _forget(discord)
             gc.collect()
@@ -110,7 +110,7 @@ async def _run(numbers: list[int]) -> list[Row]:
         return rows
 
 
-async def _bring_to_their_end(engine: Engine, stores: Stores, clock: Clock, numbers: range) -> None:
+async def _finish(engine: Engine, stores: Stores, clock: Clock, numbers: range) -> None:
     for number in numbers:
         await engine.requests.accept(new_task(number))
     while (await stores.tasks.count_by_state())[TaskState.CLOSED] < numbers.stop - 1:
