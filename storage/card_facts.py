@@ -1,5 +1,5 @@
-"""Read what the waiting card of a task shows in addition to the task itself, in the transaction that stores the task
-or in one of its own."""
+"""Read what the waiting card of a task, and its outcome, show in addition to the task: in the transaction that stores
+the task, or without one."""
 
 from __future__ import annotations
 

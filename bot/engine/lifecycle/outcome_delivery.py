@@ -174,15 +174,14 @@ class OutcomeDelivery:
 
     async def _known(self, task: Task) -> tuple[Outcome, tuple[OutcomePart, ...]]:
         """Return the outcome without its pictures, and the parts if they were planned already."""
-        undelivered = await self._stores.undelivered.of_askers([task.asker_id])
-        undelivered_batches = await self._stores.undelivered_batches.of_askers([task.asker_id])
+        facts = await self._stores.card_facts.of(task)
         outcome = Outcome(
             task=task,
-            references=await self._stores.references.of_task(task.id),
+            references=facts.references,
             pictures=(),
             missing=await missing_of(self._stores, task),
-            undelivered=tuple(task_id for task_id in undelivered.get(task.asker_id, ()) if task_id != task.id),
-            undelivered_batches=undelivered_batches.get(task.asker_id, ()),
+            undelivered=tuple(task_id for task_id in facts.undelivered if task_id != task.id),
+            undelivered_batches=facts.undelivered_batches,
             parent=await self._stores.tasks.get(task.parent_id) if task.parent_id is not None else None,
             settings=await self._stores.guilds.settings(task.guild_id),
         )
