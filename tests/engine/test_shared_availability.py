@@ -203,6 +203,9 @@ async def test_an_outage_that_one_process_finds_is_known_to_the_other_at_its_nex
 async def test_a_process_that_alone_does_not_reach_the_api_does_not_hold_up_the_other(both: Both) -> None:
     both.one.api.away = True
     await fails(both.one, Unreachable("no route"))
+    await both.one.admission.check()
+    await both.two.admission.check()
+    assert not both.two.admission.api.open
     await both.check(seconds=300)
     assert both.one.admission.api.open
     assert not both.two.admission.api.open
@@ -223,10 +226,9 @@ async def test_when_one_finds_the_api_back_the_other_asks_at_once_and_one_create
     both.two.api.away = True
     await fails(both.one, Unreachable("no route"))
     await both.check(seconds=600)
-    both.two.api.away = False
-    both.one.api.away = False
-    await both.two.admission.api.check()
     both.clock.turn(70)
+    await both.one.admission.check()
+    both.one.api.away = both.two.api.away = False
     await both.two.admission.check()
     assert not both.two.admission.api.open
     await both.one.admission.check()
