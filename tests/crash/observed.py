@@ -30,7 +30,7 @@ def rows_from(found: Iterable[Sequence[Any]]) -> tuple[Row, ...]:
 async def rows_in(database: Database) -> tuple[Row, ...]:
     """Return the tasks in an open database."""
     async with database.read() as connection:
-        return rows_from((await connection.execute(sa.text(SELECT_ROWS))).tuples())
+        return rows_from((await connection.execute(sa.text(SELECT_ROWS))).all())
 
 
 async def stored_rows(url: str) -> tuple[Row, ...]:
