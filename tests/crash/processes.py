@@ -84,7 +84,7 @@ async def perform(case: ProcessesCase) -> ProcessesRun:
             finally:
                 said = running.said()[-TOLD_BYTES:]
     except Exception:  # noqa: BLE001  # reported in the table
-        run.verdict = Verdict(doubled=run.verdict.doubled, broken=f"{traceback.format_exc()}\n{said}")
+        run.verdict = Verdict(broken=f"{traceback.format_exc()}\n{said}")
     return run
 
 
@@ -103,7 +103,7 @@ async def _play(run: ProcessesRun, on: Scene, running: Fleet, site: DatabaseSite
         ended = time.monotonic()
         await asking
         await on.load.answered(within_seconds=OVER_SECONDS)
-        await on.all_closed(site.url, within_seconds=LONGEST_SECONDS)
+        broken = await _until_closed(on, site)
         await asyncio.sleep(QUIET_SECONDS)
         faults += await _stopped(running, case, number)
     finally:
@@ -113,12 +113,21 @@ async def _play(run: ProcessesRun, on: Scene, running: Fleet, site: DatabaseSite
         run.creates_in_a_window = on.creates.most_in_a_window()
     doubtful = [] if case.outage is Outage.UPGRADED else _moments(began, ended)
     late = case.outage is Outage.ONE_STALLED
-    run.verdict = await on.verdict(site.url, struck_at=doubtful, faults=faults, corrections=late)
+    run.verdict = await on.verdict(site.url, struck_at=doubtful, faults=faults, corrections=late, broken=broken)
     stored = {row.prompt for row in await stored_rows(site.url)}
     run.unanswered = len(on.load.asked) - len(on.load.acknowledged())
     run.turned_away = len(on.load.acknowledged() - on.promised() - stored)
     posted = [act.at for act in on.discord.acts if act.doing is Doing.POSTED and act.files]
     run.last_result_seconds = max(0.0, max(posted) - time.perf_counter() + time.monotonic() - ended)
+
+
+async def _until_closed(on: Scene, site: DatabaseSite) -> str:
+    """Wait until every task is closed; return why not. What a run doubled counts although it did not reach its end."""
+    try:
+        await on.all_closed(site.url, within_seconds=LONGEST_SECONDS)
+    except TimeoutError as error:
+        return str(error)
+    return ""
 
 
 def _at_a_request(on: Scene, dice: random.Random) -> asyncio.Event:

@@ -61,7 +61,13 @@ class Scene:
         return frozenset(prompt for prompt, original in originals.items() if original and original.id in cards)
 
     async def verdict(
-        self, url: str, *, struck_at: Iterable[float] = (), faults: Iterable[str] = (), corrections: bool = False
+        self,
+        url: str,
+        *,
+        struck_at: Iterable[float] = (),
+        faults: Iterable[str] = (),
+        corrections: bool = False,
+        broken: str = "",
     ) -> Verdict:
         """Judge the run. `struck_at`: when something happened that may have kept an answer of the image API from being
         stored (s, monotonic)."""
@@ -76,6 +82,7 @@ class Scene:
                 cards_left=cards_left(self.discord),
                 faults=tuple(faults),
                 corrections=corrections,
+                broken=broken,
             )
         )
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
@@ -14,6 +15,9 @@ from tests.wire.discord import LoopbackDiscord
 from tests.wire.process import WEBHOOK_KEY, Bot, bot
 from tests.wire.relay import Relay
 from tests.worlds.waiting import eventually
+
+START_SECONDS = 180.0
+"""Longest time in which all processes are ready on a busy machine."""
 
 
 @dataclass(kw_only=True)
@@ -33,8 +37,9 @@ class Fleet:
     """The processes that run, by number."""
 
     async def connected(self) -> None:
-        """Wait until every shard is connected and the commands are published."""
-        await self.discord.connected(shards=self.shards)
+        """Wait until every shard is connected, one in 5 s, and the commands are published."""
+        async with asyncio.timeout(START_SECONDS), self.discord.changed:
+            await self.discord.changed.wait_for(lambda: len(self.discord.gateway.connected()) >= self.shards)
         await eventually(self._published)
 
     async def start(self, number: int, **more: str) -> Bot:
