@@ -45,6 +45,8 @@ SETTLED_SECONDS: Final = 5.0
 """How long the database must have worked again before it counts as back. A server that restarts, or has too few
 connections, refuses some statements and takes others."""
 
+NO_ANSWER: Final = "it gave no answer in time"
+
 log = structlog.get_logger(__name__)
 
 
@@ -67,9 +69,14 @@ class Availability:
         self._clock = clock
         self._since = 0.0
         self._failed_at = 0.0
+        self._worked_at = float("-inf")
         self._writes_alone = False
 
-    def failed(self, why: str, *, writes_alone: bool = False) -> None:
+    def failed(self, why: str, *, writes_alone: bool = False, waited: float = 0.0) -> None:
+        """Note that a transaction has failed. `waited`: the seconds for which it waited without an answer. If another
+        one succeeded in that time, the database or this machine is slow, and the database is not away."""
+        if self._clock() - self._worked_at < waited:
+            return
         self._failed_at = self._clock()
         self._writes_alone = writes_alone
         if self.away is None:
@@ -79,6 +86,7 @@ class Availability:
 
     def worked(self, *, wrote: bool) -> None:
         """Note that a transaction has succeeded."""
+        self._worked_at = self._clock()
         if self.away is None or (self._writes_alone and not wrote):
             return
         if self._clock() - self._failed_at >= SETTLED_SECONDS:
@@ -96,7 +104,7 @@ def why_away(error: BaseException) -> str | None:
     """Return why the database cannot be used now, in words without an address; None if the error says nothing of the
     kind."""
     if isinstance(error, TimeoutError):
-        return "it gave no answer in time"
+        return NO_ANSWER
     code = code_of(error)
     if code in AWAY_CODES | POOLER_CODES:
         return (AWAY_CODES | POOLER_CODES)[code]
@@ -107,7 +115,7 @@ def why_away(error: BaseException) -> str | None:
             case DBAPIError(connection_invalidated=True):
                 return "the connection was lost"
             case NoFreeConnection() | TimeoutError():
-                return "it gave no answer in time"
+                return NO_ANSWER
             case socket.gaierror():
                 return "its host name is not known"
             case ssl.SSLError():

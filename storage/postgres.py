@@ -26,7 +26,7 @@ from sqlalchemy.exc import DisconnectionError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 from sqlalchemy.pool import ConnectionPoolEntry
 
-from storage.availability import WRITES_ALONE, Availability, DatabaseAway, code_of, is_lasting, why_away
+from storage.availability import NO_ANSWER, WRITES_ALONE, Availability, DatabaseAway, code_of, is_lasting, why_away
 from storage.postgres_url import ServerAddress
 
 PERSON_SECONDS: Final = 1.5
@@ -131,16 +131,15 @@ class Server:
     async def transaction(self, *, limited: bool = True) -> AsyncIterator[AsyncConnection]:
         """Run a transaction that is committed at the end. Without `limited` it may take any time. Raises DatabaseAway
         instead of any error that says that the server cannot be used."""
-        ended = False
+        ended, seconds = False, self._seconds() if limited else None
         try:
-            seconds = self._seconds() if limited else None
             async with self._connected(self.engine, seconds) as connection, connection.begin():
                 if not limited:
                     await connection.exec_driver_sql(MAY_IDLE)
                 yield connection
                 ended = True
         except Exception as error:
-            if away := self._failed(error, committing=ended):
+            if away := self._failed(error, seconds, committing=ended):
                 raise away from error
             raise
         self.availability.worked(wrote=True)
@@ -149,14 +148,14 @@ class Server:
     async def read(self, *, long: bool, snapshot: bool, limited: bool = True) -> AsyncIterator[AsyncConnection]:
         """Run statements that only read. With `snapshot` all see the database at the same moment; without, each
         statement is a transaction, which saves two round trips. Raises DatabaseAway."""
+        engine, seconds = self._snapshots if snapshot else self._reads, self._seconds(long=long) if limited else None
         try:
-            engine = self._snapshots if snapshot else self._reads
-            async with self._connected(engine, self._seconds(long=long) if limited else None) as connection:
+            async with self._connected(engine, seconds) as connection:
                 if not limited and snapshot:
                     await connection.exec_driver_sql(MAY_IDLE)
                 yield connection
         except Exception as error:
-            if away := self._failed(error):
+            if away := self._failed(error, seconds):
                 raise away from error
             raise
         self.availability.worked(wrote=False)
@@ -190,12 +189,12 @@ class Server:
                     raise TimeoutError from error
                 raise
 
-    def _failed(self, error: Exception, *, committing: bool = False) -> DatabaseAway | None:
+    def _failed(self, error: Exception, seconds: float | None, *, committing: bool = False) -> DatabaseAway | None:
         why = why_away(error)
         if why is None:
             return None
-        code = code_of(error)
-        self.availability.failed(why, writes_alone=code in WRITES_ALONE)
+        code, waited = code_of(error), seconds if why == NO_ANSWER and seconds is not None else 0.0
+        self.availability.failed(why, writes_alone=code in WRITES_ALONE, waited=waited)
         lost = code is None or code.startswith(("08", "57P"))
         return DatabaseAway(why, uncertain=committing and lost, lasting=is_lasting(error))
 

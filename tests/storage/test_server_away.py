@@ -50,6 +50,11 @@ async def behind_a_line(server: PostgresServer, folder: Path, *, size: int = 4) 
 @pytest.fixture
 async def line_and_stores(server: PostgresServer, tmp_path: Path) -> AsyncIterator[tuple[DatabaseLine, Stores]]:
     async with behind_a_line(server, tmp_path) as (line, opened):
+
+        async def is_heard() -> bool:
+            return opened.notices.complete
+
+        await eventually(is_heard)  # so that the next commit is the test's
         yield line, Stores.on(opened)
 
 
@@ -304,6 +309,18 @@ def test_a_full_disk_is_over_when_something_was_written() -> None:
     assert availability.away
     availability.worked(wrote=True)
     assert availability.away is None
+
+
+def test_a_server_that_answered_others_since_is_slow_and_not_away() -> None:
+    now = [0.0]
+    availability = Availability(lambda: now[0])
+    availability.worked(wrote=True)
+    now[0] += 1
+    availability.failed("it gave no answer in time", waited=1.5)
+    assert availability.away is None
+    now[0] += 1
+    availability.failed("it gave no answer in time", waited=1.5)
+    assert availability.away == "it gave no answer in time"
 
 
 async def test_a_transaction_without_a_limit_may_wait_for_another_database(database: Database) -> None:
