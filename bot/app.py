@@ -259,14 +259,14 @@ async def open_site(atelier: Running, settings: Settings) -> AsyncIterator[Readi
 
 @asynccontextmanager
 async def open_database(
-    settings: Settings, *, wait: bool = True, setting: str = "DATABASE_URL"
+    settings: Settings, *, wait: bool = True, exclusive: bool = True, setting: str = "DATABASE_URL"
 ) -> AsyncIterator[Database]:
-    """Open the database, without migrating it, and read from it once. With `wait`, wait for a server that is away.
-    `setting` is named in errors. Raises DatabaseInUse, and ConfigurationError for a database that cannot be opened or
-    read."""
+    """Open the database, as `Database.open` says of `exclusive`, without migrating it, and read from it once. With
+    `wait`, wait for a server that is away. `setting` is named in errors. Raises DatabaseInUse, and ConfigurationError
+    for a database that cannot be opened or read."""
     async with AsyncExitStack() as stack:
         with _usable(setting):
-            opening = Database.open(settings.database_url, pool=settings.database_pool)
+            opening = Database.open(settings.database_url, exclusive=exclusive, pool=settings.database_pool)
             database = await stack.enter_async_context(opening)
             await _arrived(database, wait=wait)
         yield database

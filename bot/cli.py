@@ -26,6 +26,7 @@ from storage.backup import BackupRefused
 from storage.copying import CopyRefused, copy
 from storage.database import DatabaseAway, DatabaseInUse
 from storage.migrations import DatabaseNewer, migrate, pending
+from storage.postgres_url import is_postgres
 
 
 class ExitCode(IntEnum):
@@ -152,8 +153,9 @@ async def _copy(env_file: Path, to: str) -> int:
     configure_logs("ERROR", settings.log_format, secrets=[*settings.secrets, *target.secrets])
     if address == settings.database_url:
         raise ConfigurationError("--to names the database of DATABASE_URL itself: name another one")
+    locks = not is_postgres(settings.database_url)  # a file; of a server `copy` counts the other connections
     async with (
-        app.open_database(settings, wait=False) as source,
+        app.open_database(settings, wait=False, exclusive=locks) as source,
         app.open_database(target, wait=False, setting="--to") as other,
     ):
         counts = await copy(source, other, now=system_clock())

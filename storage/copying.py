@@ -34,7 +34,8 @@ class CopyRefused(Exception):
 
 
 async def copy(source: Database, target: Database, *, now: int) -> Mapping[str, int]:
-    """Copy all rows into an empty database, which is migrated first. Return the number of rows by table.
+    """Copy all rows into an empty database, which is migrated first. Return the number of rows by table. `source`: a
+    file that was opened with `exclusive`, or a server that was opened without.
 
     Raises CopyRefused, and what `migrate` raises. After any exception the target has no rows.
     """

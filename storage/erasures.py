@@ -154,10 +154,12 @@ class ErasureStore:
 
     async def ready(self, erasure: Erasure, *, now: int, patient: bool, limit: int) -> tuple[str, ...]:
         """Return the ids of the person's closed and cancelled tasks that may be deleted, oldest first; not those with a
-        create that was answered in the last `CREATE_COUNTS_MS`. `patient`: also skip tasks whose messages, or those of
-        their batch, still wait for an update, and tasks that messages to moderators or other people's results still
-        name."""
-        recent = sa.select(creates.c.task_id).where(creates.c.answered_at > now - CREATE_COUNTS_MS)
+        create that was answered in the last `CREATE_COUNTS_MS`, or sent in that time and not answered. `patient`: also
+        skip tasks whose messages, or those of their batch, still wait for an update, and tasks that messages to
+        moderators or other people's results still name."""
+        recent = sa.select(creates.c.task_id).where(
+            sa.func.coalesce(creates.c.answered_at, creates.c.at) > now - CREATE_COUNTS_MS
+        )
         these = [_of_asker(erasure), tasks.c.state.not_in(OPEN_STATES), tasks.c.id.not_in(recent)]
         if patient:
             busy = sa.select(batches.c.id).where(batches.c.due_at.is_not(None))

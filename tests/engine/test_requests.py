@@ -180,6 +180,7 @@ async def test_the_largest_picture_and_a_stored_one_of_any_size_are_taken(world:
 
 async def test_the_first_card_needs_no_read_after_the_request_is_stored(world: EngineWorld) -> None:
     first = await world.ask()
+    world.clock.turn(1)
     deaths = Deaths()
     world.wrap = lambda part: deaths.wrap(part) if part is world.stores.card_facts else part
     await world.restart()

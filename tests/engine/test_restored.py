@@ -19,6 +19,7 @@ from bot.engine.ports import CreateRequest, Record, RecordStatus
 from bot.errors import Reason, Throttled, Unavailable
 from storage.backup import back_up, restore
 from storage.community import Batch, ReportState, Setting
+from storage.creates import THROTTLED_FACT
 from storage.database import Database
 from storage.models import Task, TaskState
 from storage.stores import Stores
@@ -131,6 +132,7 @@ async def ask_for_everything(lives: Lives) -> Asked:
     throttled = await world.ask("throttled")
     await world.engine.step()
     await world.engine.step()
+    await world.stores.key_values.set(THROTTLED_FACT, None)  # so that the others need not wait as long as this one
     several = await lives.until(await world.ask("several", model="z-image", variants=4), TaskState.GENERATING)
     cat = world.attach("cat.png", Unavailable("not now"))
     waiting, cancelled = [await world.ask(word, references=(cat,)) for word in QUEUED]

@@ -110,11 +110,14 @@ async def on_server() -> AsyncIterator[Database]:
 
 
 async def test_every_row_of_every_table_is_the_same_after_the_way_there_and_back(tmp_path: Path) -> None:
-    async with on_server() as server:
-        async with file(tmp_path / "a.db") as first:
+    async with (await postgres()).database() as url:
+        async with Database.open(url) as server, file(tmp_path / "a.db") as first:
             await fill(first)
             there = await copy(first, server, now=NOW)
-        async with Database.open(url_of(tmp_path / "b.db")) as second:
+        async with (
+            Database.open(url, exclusive=False) as server,
+            Database.open(url_of(tmp_path / "b.db")) as second,
+        ):
             back = await copy(server, second, now=LATE)
     assert there == back == dict.fromkeys((table.name for table in metadata.sorted_tables), ROWS)
     assert everything(tmp_path / "a.db") == everything(tmp_path / "b.db")
@@ -151,12 +154,16 @@ async def test_a_target_with_rows_is_refused_and_stays_as_it_is(tmp_path: Path) 
 
 async def test_a_source_that_another_process_works_on_is_refused(tmp_path: Path) -> None:
     server = await postgres()
-    async with server.database() as url, Database.open(url) as source, file(tmp_path / "a.db") as target:
+    process = Process(id="one", shard_count=1, shard_ids=(0,), started_at=NOW, seen_at=NOW)
+    async with (
+        server.database() as url,
+        Database.open(url, exclusive=False) as source,
+        file(tmp_path / "a.db") as target,
+    ):
         async with Database.open(url) as other, other.read():
             with pytest.raises(CopyRefused, match="stop every process"):
-                await copy(source, target, now=NOW)
-        process = Process(id="one", shard_count=1, shard_ids=(0,), started_at=NOW, seen_at=NOW)
-        await Stores.on(source).processes.seen(process, lease_ms=30_000)
+                await copy(source, target, now=LATE)
+            await Stores.on(other).processes.seen(process, lease_ms=30_000)
         with pytest.raises(CopyRefused, match="stop every process"):
             await copy(source, target, now=NOW + 1000)
         assert sum((await copy(source, target, now=NOW + copying.SEEN_MS + 1)).values()) == 1

@@ -39,7 +39,9 @@ async def database(server: PostgresServer) -> AsyncIterator[Database]:
 
 
 @asynccontextmanager
-async def behind_a_line(server: PostgresServer, folder: Path, *, size: int = 4) -> AsyncIterator[tuple[Any, Any]]:
+async def behind_a_line(
+    server: PostgresServer, folder: Path, *, size: int = 4
+) -> AsyncIterator[tuple[DatabaseLine, Database]]:
     """Open a database through a line that a test can stall and cut."""
     async with server.database() as url, database_line(server, folder) as line:
         name = url.partition("?")[0].rpartition("/")[2]
@@ -239,8 +241,8 @@ async def test_too_many_connections_are_said_so(server: PostgresServer) -> None:
         await server.execute("DROP ROLE IF EXISTS visitor")
         await server.execute("CREATE ROLE visitor LOGIN CONNECTION LIMIT 1")
         async with (
-            Database.open(url.replace("tests@", "visitor@")) as first,
-            Database.open(url.replace("tests@", "visitor@")) as second,
+            Database.open(url.replace("tests@", "visitor@"), exclusive=False) as first,
+            Database.open(url.replace("tests@", "visitor@"), exclusive=False) as second,
             first.read(),
         ):
             with pytest.raises(DatabaseAway, match="no connection left"):
