@@ -281,6 +281,43 @@ async def test_a_paid_create_is_kept_until_a_database_that_is_away_is_back(
     assert len(world.api.taken) == 1
 
 
+async def test_the_id_of_a_paid_create_reaches_the_new_owner_of_its_task_although_the_database_goes_away_again(
+    world: EngineWorld, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A server that starts refuses some statements and takes others. Another process has claimed the task."""
+    away, tries = asyncio.Event(), 0
+    move, put = world.tasks.move, world.stores.creates.put_in_question
+
+    async def moved(task: Task, to: TaskState, **changes: Any) -> Task:
+        if to is TaskState.GENERATING and asyncio.current_task() is pushing and not away.is_set():
+            await taken_over()
+        return await move(task, to, **changes)
+
+    async def taken_over() -> None:
+        away.set()
+        world.clock.turn(31)
+        await world._new_engine().step()
+
+    async def put_in_question(*args: Any, **given: Any) -> bool:
+        nonlocal tries
+        if (tries := tries + 1) <= 2:
+            raise DatabaseAway("it is starting or being stopped")
+        return await put(*args, **given)
+
+    monkeypatch.setattr(world.tasks, "move", moved)
+    monkeypatch.setattr(world.stores.creates, "put_in_question", put_in_question)
+    monkeypatch.setattr(submission, "AWAY_SECONDS", 0.0)
+    task = await world.ask()
+    (created,) = await world.engine._claim()
+    pushing = asyncio.create_task(world.engine._push(created))
+    await pushing
+    assert tries == 3
+    await world.work(300)
+    assert (await world.now(task)).reason is None
+    assert world.discord.sent[-1].reason is None
+    assert len(world.api.taken) == 1
+
+
 async def test_nothing_is_sent_once_the_lease_has_run_out(world: EngineWorld, monkeypatch: pytest.MonkeyPatch) -> None:
     """Another process may already have informed the asker."""
     reached, goes_on = asyncio.Event(), asyncio.Event()

@@ -12,7 +12,8 @@ import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import replace
 from datetime import timedelta
-from typing import Final, TypedDict, Unpack
+from functools import partial
+from typing import Final, TypedDict, TypeVar, Unpack
 from urllib.parse import parse_qs, urlsplit
 
 import structlog
@@ -49,6 +50,8 @@ LOOK_AGAIN_MS: Final = 60_000
 """ms. Interval at which the wait is prolonged while the clock is doubtful: less than `WORD_WITHIN` may have passed."""
 
 log = structlog.get_logger(__name__)
+
+Stored = TypeVar("Stored")
 
 
 class Counted(TypedDict, total=False):
@@ -161,6 +164,20 @@ class Submission:
         """Store with `write` that a create was accepted, the task's last one unless another is given, and try again if
         that fails; without limit while the database is away, because the create is paid. If another worker owns the
         task now, put the create in question as `job_id`, so that the worker can adopt it, and raise StaleTask."""
+        try:
+            return await self._written(task, job_id, write)
+        except StaleTask:
+            log.exception(
+                "storing accepted create failed: another worker moved the task, which may adopt the job",
+                task=task.id,
+                job_id=job_id,
+            )
+            await self._written(task, job_id, partial(self._put_in_question, task, create, job_id))
+            raise
+
+    async def _written(self, task: Task, job_id: str, write: Callable[[], Awaitable[Stored]]) -> Stored:
+        """Return what `write` returns, which stores something about an accepted create, and try again as `store`
+        says."""
         attempt, away = 0, False
         while True:
             try:
@@ -173,12 +190,6 @@ class Submission:
                 away = True
                 await asyncio.sleep(AWAY_SECONDS)
             except StaleTask:
-                log.exception(
-                    "storing accepted create failed: another worker moved the task, which may adopt the job",
-                    task=task.id,
-                    job_id=job_id,
-                )
-                await self._put_in_question(create or await self._stores.creates.first_unanswered(task), job_id)
                 raise
             except Exception:
                 attempt += 1
@@ -274,11 +285,13 @@ class Submission:
         del self._taken_as[task.id]
         return written
 
-    async def _put_in_question(self, create: Create | None, job_id: str) -> None:
-        """Record the job_id as claimed, so that the worker that now owns the task can adopt it."""
-        if create is not None:
+    async def _put_in_question(self, task: Task, create: Create | None, job_id: str) -> None:
+        """Record the job_id as claimed, for the create or else the task's first one, so that the worker that now owns
+        the task can adopt it. Do nothing if the create was answered."""
+        unanswered = create or await self._stores.creates.first_unanswered(task)
+        if unanswered is not None:
             await self._stores.creates.put_in_question(
-                create, job_id=job_id, reason=Reason.UNCONFIRMED, now=self._clock()
+                unanswered, job_id=job_id, reason=Reason.UNCONFIRMED, now=self._clock()
             )
 
     async def _later(self, task: Task, error: Throttled | Unreachable) -> Task:
