@@ -140,8 +140,11 @@ class CreateStore:
             return None if task is None else (task, await self._may_begin(connection, limits, now))
 
     async def throttled(self, *, until: int) -> None:
-        """Begin no create before `until` (ms), in no process, because the image API answered one with 429."""
-        value = sa.case((sa.cast(key_values.c.value, sa.BigInteger) > until, key_values.c.value), else_=str(until))
+        """Begin no create before `until` (ms), in no process, because the image API answered one with 429. A longer
+        pause that runs already stays."""
+        stored = sa.cast(key_values.c.value, sa.BigInteger)
+        is_longer = sa.and_(stored > until, stored <= until + LONGEST_PAUSE_MS)
+        value = sa.case((is_longer, key_values.c.value), else_=str(until))
         this = key_values.c.name == THROTTLED_FACT
         async with self._database.write() as connection:
             await self._database.serialize(connection, f"fact {THROTTLED_FACT}")

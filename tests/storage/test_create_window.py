@@ -80,3 +80,10 @@ async def test_no_create_begins_while_the_image_api_wants_none(stores: Stores) -
 async def test_a_pause_from_before_the_clock_was_set_back_holds_nothing_up(stores: Stores) -> None:
     await stores.creates.throttled(until=NOW + 86_400_000)
     assert len(await all_begun(stores, 1)) == 1
+
+
+async def test_a_pause_holds_although_one_from_before_the_clock_was_set_back_is_stored(stores: Stores) -> None:
+    await stores.creates.throttled(until=NOW + 86_400_000)
+    await stores.creates.throttled(until=NOW + 2_000)
+    assert await all_begun(stores, 1, now=NOW + 1_999) == []
+    assert len(await all_begun(stores, 1, now=NOW + 2_000)) == 1
