@@ -17,6 +17,7 @@ from bot.engine.outcomes import outcome_of
 from bot.engine.policy import CREATE_WINDOW_MS, CREATES_PER_WINDOW
 from bot.engine.ports import Record, RecordStatus
 from bot.errors import AccountRefused, Reason, Refused, ServerFault, Throttled, Unavailable, Unconfirmed, Unreachable
+from storage.availability import DatabaseAway
 from storage.catalogue import catalogue
 from storage.clock import ClockStore
 from storage.models import CreateChanges, CreateState, Reference, Task, TaskState
@@ -501,6 +502,37 @@ async def test_a_create_that_was_not_sent_is_replaced(world: EngineWorld, monkey
     assert await states(world, task) == [CreateState.DONE, CreateState.REFUSED, CreateState.DONE]
     assert told(world, task) == [(None, (0, 1))]
     assert len(world.api.created) == 2
+
+
+@pytest.mark.parametrize("refusal", [None, Throttled("429")])
+async def test_a_further_create_that_was_not_accepted_is_replaced_although_the_database_was_away(
+    world: EngineWorld, monkeypatch: pytest.MonkeyPatch, refusal: Exception | None
+) -> None:
+    """None: the database goes away before the create is sent."""
+    task = await four(world, variants=2)
+    await world.engine.step()
+    hold, change = world.engine._lifecycle.submission._hold, world.stores.creates.change
+    failures = [DatabaseAway("the connection was lost")] * 10
+
+    async def held(of: Task) -> None:
+        if refusal is None and failures:
+            raise failures.pop()
+        await hold(of)
+
+    async def changed(task: Task, ended: Mapping[int, CreateChanges], **changes: Any) -> Task:
+        if failures and CreateState.REFUSED in {columns.get("state") for columns in ended.values()}:
+            raise failures.pop()
+        return await change(task, ended, **changes)
+
+    if refusal is not None:
+        world.api.next_create = [refusal]
+    monkeypatch.setattr(world.engine._lifecycle.submission, "_hold", held)
+    monkeypatch.setattr(world.stores.creates, "change", changed)
+    monkeypatch.setattr(submission, "AWAY_SECONDS", 0.0)
+    await world.work(60)
+    assert failures == []
+    assert await states(world, task) == [CreateState.DONE, CreateState.REFUSED, CreateState.DONE]
+    assert told(world, task) == [(None, (0, 1))]
 
 
 async def test_a_create_is_not_sent_by_a_process_that_lost_its_lease(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Awaitable, Callable
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -362,6 +363,36 @@ async def test_what_failed_before_it_was_sent_is_sent_in_its_next_turn(
     await world.work(120)
     assert (await world.now(task)).reason is None
     assert len(world.api.taken) == 1
+
+
+@pytest.mark.parametrize("answer", [None, Throttled("429"), Refused(422, "size error")])
+async def test_a_create_that_is_known_to_have_cost_nothing_is_never_unconfirmed_because_the_database_was_away(
+    world: EngineWorld, monkeypatch: pytest.MonkeyPatch, answer: Exception | None
+) -> None:
+    """None: the database goes away before the create is sent."""
+    tries = 0
+
+    def fails_first(store: Callable[..., Awaitable[Task]]) -> Callable[..., Awaitable[Task]]:
+        async def stored(task: Task, *args: Any, **changes: Any) -> Task:
+            nonlocal tries
+            if task.state is TaskState.SUBMITTING and (tries := tries + 1) <= 20:
+                raise DatabaseAway("the connection was lost")
+            return await store(task, *args, **changes)
+
+        return stored
+
+    await world.ask()
+    if answer is None:
+        _fail_once_while_submitting(world, monkeypatch)
+    else:
+        world.api.next_create = [answer]
+    for name in ("move", "settle", "change"):
+        monkeypatch.setattr(world.tasks, name, fails_first(getattr(world.tasks, name)))
+    monkeypatch.setattr(submission, "AWAY_SECONDS", 0.0)
+    await world.work(150)
+    assert tries > 20
+    assert [message.reason for message in world.discord.sent] == [getattr(answer, "reason", None)]
+    assert len(world.api.created) == (2 if isinstance(answer, Throttled) else 1)
 
 
 async def test_a_probe_that_others_took_over_before_it_was_sent_gives_its_turn_back(

@@ -29,6 +29,7 @@ from bot.engine.lifecycle.submission import (
     Submission,
     log_refusal,
     request_of,
+    until_back,
 )
 from bot.engine.lifecycle.unknown_failures import unknown_failure, without_prompt
 from bot.engine.policy import GIVE_UP_AFTER
@@ -153,11 +154,15 @@ class SeveralCreates:
         due = now + int(schedule.backoff(failures) * 1000)
         if not self._submission.is_unsent(task):
             return await self._stores.tasks.change(task, failures=failures, **released(due))
-        unsent = (await self._stores.creates.of_task(task.id))[-1]
-        refused: CreateChanges = {"state": CreateState.REFUSED, "ended_at": now, "answered_at": now}
-        return await self._stores.creates.change(
-            task, {unsent.id: refused}, next_create_at=due, failures=failures, **released(due)
-        )
+
+        async def replace_unsent() -> Task:
+            unsent = (await self._stores.creates.of_task(task.id))[-1]
+            refused: CreateChanges = {"state": CreateState.REFUSED, "ended_at": now, "answered_at": now}
+            return await self._stores.creates.change(
+                task, {unsent.id: refused}, next_create_at=due, failures=failures, **released(due)
+            )
+
+        return await until_back(replace_unsent)
 
     async def add_late(self, task: Task) -> Task | None:
         """
@@ -215,7 +220,7 @@ class SeveralCreates:
 
         job_id = answer.create.get("job_id")
         if job_id is None:
-            return await write()
+            return await until_back(write)
         self._taken_as[create.id] = job_id
         try:
             stored = await self._submission.store(task, job_id, write, create=create)

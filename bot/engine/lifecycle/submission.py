@@ -325,8 +325,16 @@ class Submission:
         """Requeue a task whose create was not accepted. The create may be sent again after `wait` seconds."""
         now = self._clock()
         due = now + int(wait * 1000)
-        return await self._stores.tasks.move(
-            task, TaskState.QUEUED, now=now, why=f"not accepted: {error}", **counted, **released(due)
+        return await until_back(
+            partial(
+                self._stores.tasks.move,
+                task,
+                TaskState.QUEUED,
+                now=now,
+                why=f"not accepted: {error}",
+                **counted,
+                **released(due),
+            )
         )
 
     async def _refused(self, task: Task, refused: Refused) -> Task:
@@ -337,9 +345,28 @@ class Submission:
 
     async def _end(self, task: Task, reason: Reason, why: str) -> Task:
         now = self._clock()
-        return await self._stores.tasks.settle(
-            task, now=now, why=why, reason=reason, charged=False, failures=0, **released(now)
+        return await until_back(
+            partial(
+                self._stores.tasks.settle,
+                task,
+                now=now,
+                why=why,
+                reason=reason,
+                charged=False,
+                failures=0,
+                **released(now),
+            )
         )
+
+
+async def until_back(write: Callable[[], Awaitable[Stored]]) -> Stored:
+    """Return what `write` returns, and try again while the database is away. For what only this process knows: that a
+    create was not sent, or was refused. Without that row, the create counts as unconfirmed."""
+    while True:
+        try:
+            return await write()
+        except DatabaseAway:
+            await asyncio.sleep(AWAY_SECONDS)
 
 
 def link_is_good(url: str, arrived_at: int, now: int) -> bool:
