@@ -47,8 +47,8 @@ class SteadyClock:
         self.wall = wall
         self.steady = steady
         self._gap = gap
-        self._began = steady()
-        self._ahead = begins_at - self._began
+        self._doubted_at = steady()
+        self._ahead = begins_at - self._doubted_at
 
     def __call__(self) -> int:
         return self.steady() + self._ahead
@@ -56,6 +56,10 @@ class SteadyClock:
     def follow(self, offset: int) -> None:
         """Follow another clock that is ahead by `offset` (ms): forward at once, back by at most `MOST_BACK_MS`."""
         self._ahead += max(offset, -MOST_BACK_MS)
+
+    def doubt(self, gap: int) -> None:
+        """Count the clock as doubtful from now on, because it was set forward by `gap` (ms)."""
+        self._gap, self._doubted_at = max(gap, self._gap), self.steady()
 
     @property
     def offset(self) -> int:
@@ -65,11 +69,11 @@ class SteadyClock:
     @property
     def is_doubtful(self) -> bool:
         """Whether ages may be too great, so that nothing may be given up because of its age. Never True without a gap.
-        With one, True for `PROVEN_AFTER_MS` after the start, and for as long as the machine's clock is behind this
-        clock by more than half the gap, which was then a jump and not a stop."""
+        With one, True for `PROVEN_AFTER_MS` after the start or the last `doubt`, and for as long as the machine's clock
+        is behind this clock by more than half the gap, which was then a jump and not a stop."""
         if not self._gap:
             return False
-        return self.steady() - self._began < PROVEN_AFTER_MS or self.offset < -self._gap // 2
+        return self.steady() - self._doubted_at < PROVEN_AFTER_MS or self.offset < -self._gap // 2
 
 
 def is_doubtful(clock: Clock) -> bool:

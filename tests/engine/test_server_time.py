@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import pytest
 import structlog
 
-from bot.engine.clock import MOST_BACK_MS, system_clock
+from bot.engine.clock import MOST_BACK_MS, PROVEN_AFTER_MS, is_doubtful, system_clock
 from bot.engine.timing.timekeeping import Timekeeping
 from storage.clock import ClockStore
 from storage.database import Database
@@ -21,6 +21,7 @@ from tests.worlds.postgres import postgres
 
 MINUTE = 60_000
 HOUR = 60 * MINUTE
+DAY = 24 * HOUR
 NEAR_MS = 400
 """How far two measured clocks may differ here: half of a round trip on a busy machine."""
 
@@ -124,6 +125,29 @@ async def test_all_follow_a_servers_clock_that_is_set_forward(keepers: list[Keep
     assert near(keepers[0].now, before + HOUR)
     assert near(keepers[0].now, keepers[1].now)
     assert len(logs) == 2
+
+
+async def test_nothing_is_given_up_for_its_age_because_a_servers_clock_jumped_by_a_day(keepers: list[Keeper]) -> None:
+    """Else the paid pictures in the making would be lost, and stored pictures deleted."""
+    one, other = keepers
+    assert not is_doubtful(one.keeping.clock)
+    for each in keepers:
+        each.server.by = DAY
+        await each.keeping.step()
+        each.machine.passed += PROVEN_AFTER_MS
+        assert is_doubtful(each.keeping.clock)
+    late = await keeper(other.database, 0, by=DAY)
+    late.machine.passed += PROVEN_AFTER_MS
+    assert is_doubtful(late.keeping.clock)
+
+
+async def test_a_machine_that_slept_for_a_day_doubts_the_time_for_ten_minutes(keepers: list[Keeper]) -> None:
+    one, _ = keepers
+    one.machine.passed -= DAY
+    await one.keeping.step()
+    assert is_doubtful(one.keeping.clock)
+    one.machine.passed += PROVEN_AFTER_MS
+    assert not is_doubtful(one.keeping.clock)
 
 
 async def test_time_does_not_jump_back_with_a_servers_clock(keepers: list[Keeper]) -> None:

@@ -13,7 +13,8 @@ stored every minute, and the next start reads them:
 Processes that share a database (PostgreSQL) follow the clock of its server, so that leases, due times and the window of
 creates mean the same to all, whatever their machines' clocks show. They follow it forward at once, and back slowly:
 time never jumps back, and a process that starts after the server's clock was set back begins with the time of those
-that run.
+that run. After a jump forward by more than an hour, nothing is given up because of its age for ten minutes, nor for as
+long as the machine's clock does not show that time too.
 """
 
 from __future__ import annotations
@@ -127,7 +128,15 @@ class Timekeeping:
         if not store.alone:
             ahead, _ = await store.ahead_of(steady, rounds=5)
             begins_at = max(steady() + ahead, await store.last_seen())
-            return cls(SteadyClock(begins_at, wall=wall, steady=steady), stores, server=store)
+            gap = max(0, begins_at - wall())
+            if gap > GAP_MS:
+                log.warning(
+                    "clock of the database's server is far ahead of this machine's: nothing is given up for its age "
+                    "until they agree. Set both right (NTP)",
+                    seconds=gap // 1000,
+                )
+            clock = SteadyClock(begins_at, gap=gap if gap > GAP_MS else 0, wall=wall, steady=steady)
+            return cls(clock, stores, server=store)
         noted = await _noted(stores)
         last_stamp = await store.last_stamp()
         begun = beginning(noted, last_stamp, wall())
@@ -184,6 +193,8 @@ class Timekeeping:
             log.warning("clock of the database's server was changed: the bot follows it", seconds=offset // 1000)
         self._offset = offset if offset < -SMALL_MS else 0
         self.clock.follow(offset)
+        if offset > GAP_MS:
+            self.clock.doubt(offset)
 
     def _reading(self) -> ClockReading:
         time = self.clock()
