@@ -496,10 +496,11 @@ class Engine:
         try:
             if not await self._turns.come(except_ids=frozenset(self._busy)):
                 return None
+            now = self.clock()
             task = await self._stores.creates.begin(
                 self._owner,
                 self._policy.creates,
-                now=self.clock(),
+                now=now,
                 lease_ms=LEASE_MS,
                 token=token if prefix else None,
                 models=self._policy.catalogue,
@@ -511,7 +512,7 @@ class Engine:
             log.exception("create not begun: storing it failed and nothing was sent, will retry")
             return None
         if task is not None:
-            self._lifecycle.submission.begun(task, f"{prefix}{token}" if prefix else None)
+            self._lifecycle.submission.begun(task, f"{prefix}{token}" if prefix else None, at=now)
         return task
 
     async def _push(self, task: Task) -> None:

@@ -17,7 +17,10 @@ CREATE_WINDOW_MS: Final = 10_500
 of two processes."""
 UNANSWERED_MS: Final = 90_000
 """How long a create without an answer counts at most. Its request ends after 60 s (`ANSWER_TIMEOUT`), and a create
-counts for 10 s more; the rest is for the work before and after the request."""
+counts for 10 s more; the rest is for the work before (`SENT_WITHIN_MS`) and after the request."""
+SENT_WITHIN_MS: Final = 15_000
+"""A create is not sent this long after its row was stored, because the disk, the database or the machine stalled:
+it might no longer count when it arrives."""
 
 GIVE_UP_AFTER: Final = timedelta(hours=24)
 """A task this old is settled as failed, without a charge, when its preparation fails again, when its create is

@@ -12,6 +12,7 @@ import pytest
 from structlog.testing import capture_logs
 
 from bot.engine.lifecycle import submission
+from bot.engine.policy import CREATES_PER_WINDOW
 from bot.engine.ports import Record, RecordStatus
 from bot.errors import (
     AccountRefused,
@@ -393,6 +394,35 @@ async def test_a_create_that_is_known_to_have_cost_nothing_is_never_unconfirmed_
     assert tries > 20
     assert [message.reason for message in world.discord.sent] == [getattr(answer, "reason", None)]
     assert len(world.api.created) == (2 if isinstance(answer, Throttled) else 1)
+
+
+async def test_creates_that_stalled_before_they_were_sent_do_not_exceed_the_limit_with_those_after_them(
+    world: EngineWorld, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The disk or the machine stalls for longer than a create without an answer counts."""
+    engine, reached, goes_on, at_hold = world.engine, asyncio.Event(), asyncio.Event(), list[Task]()
+    hold = engine._lifecycle.submission._hold
+
+    async def held(task: Task) -> None:
+        at_hold.append(task)
+        if len(at_hold) == CREATES_PER_WINDOW:
+            reached.set()
+        await goes_on.wait()
+        await hold(task)
+
+    monkeypatch.setattr(engine._lifecycle.submission, "_hold", held)
+    tasks = [await world.ask(asker_id=asker) for asker in range(1, 61)]
+    pushes = [asyncio.create_task(engine._push(task)) for task in await engine._claim()]
+    await reached.wait()
+    world.clock.turn(91)
+    pushes += [asyncio.create_task(engine._push(task)) for task in await engine._claim()]
+    goes_on.set()
+    await asyncio.gather(*pushes)
+    await world.work(300)
+    came = sorted(world.api.created)
+    assert max(sum(at <= other < at + 10_000 for other in came) for at in came) <= CREATES_PER_WINDOW
+    assert {(await world.now(task)).reason for task in tasks} == {None}
+    assert len(world.api.taken) == 60
 
 
 async def test_a_probe_that_others_took_over_before_it_was_sent_gives_its_turn_back(

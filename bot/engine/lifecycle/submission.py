@@ -22,7 +22,7 @@ from bot.engine.availability.account import AccountMonitor
 from bot.engine.clock import is_doubtful
 from bot.engine.lifecycle.preparation import upload_is_fresh
 from bot.engine.lifecycle.unknown_failures import unknown_failure, without_prompt
-from bot.engine.policy import GIVE_UP_AFTER
+from bot.engine.policy import GIVE_UP_AFTER, SENT_WITHIN_MS
 from bot.engine.ports import CreateRequest, ImageAPI
 from bot.engine.timing import schedule
 from bot.engine.timing.durations import LearnedDurations
@@ -81,14 +81,15 @@ class Submission:
         self._clock = clock
         self._hold = hold
         self._durations = durations
-        self._unsent: dict[str, str | None] = {}
-        """Callback URL of each create that has begun here and was not sent yet, by id of the task."""
+        self._unsent: dict[str, tuple[str | None, int]] = {}
+        """Callback URL of each create that has begun here and was not sent yet, and when (ms) it has begun, by id of
+        the task."""
         self._taken_as: dict[str, str] = {}
         """The job_id of each accepted (charged) create that is not stored yet, by id of the task."""
 
-    def begun(self, task: Task, callback_url: str | None) -> None:
-        """Register a task that has just become `submitting` and whose create was not sent yet."""
-        self._unsent[task.id] = callback_url
+    def begun(self, task: Task, callback_url: str | None, *, at: int) -> None:
+        """Register a task whose create was stored at `at` (ms) and not sent yet."""
+        self._unsent[task.id] = (callback_url, at)
         self._account.begun(task.id)
 
     async def create(self, task: Task) -> Task:
@@ -120,10 +121,14 @@ class Submission:
 
     async def request(self, task: Task) -> CreateRequest | None:
         """Return what to send for a task registered with `begun`, under a renewed lease; None if the addresses of the
-        input pictures may expire too soon. Raises StaleTask if another worker owns the task."""
+        input pictures may expire too soon. Raises StaleTask if another worker owns the task, and Unreachable if the
+        create has begun too long ago."""
+        callback_url, begun_at = self._unsent[task.id]
         references = await self._stores.references.of_task(task.id)
-        request = request_of(task, references, callback_url=self._unsent[task.id])
+        request = request_of(task, references, callback_url=callback_url)
         await self._hold(task)
+        if self._clock() - begun_at > SENT_WITHIN_MS:
+            raise Unreachable("not sent: the work before it took too long")
         return request if self._can_be_fetched(task, references) else None
 
     async def send(self, task: Task, request: CreateRequest) -> str:
