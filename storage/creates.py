@@ -118,6 +118,17 @@ class CreateStore:
             }
             return await move(connection, task, TaskState.SUBMITTING, now=now, why="create", changes=changes)
 
+    async def begun_at(self, owner: str, at: int, *, except_ids: Collection[str] = ()) -> Task | None:
+        """Return the task, none of `except_ids`, that the owner holds and whose create it stored at `at` (ms), if that
+        create has no answer; None if there is none."""
+        sent = sa.exists().where(
+            creates.c.task_id == tasks.c.id, creates.c.at == at, creates.c.state == CreateState.SENT
+        )
+        these = sa.and_(tasks.c.owner == owner, tasks.c.id.not_in(except_ids), sent)
+        async with self._database.read() as connection:
+            found = values(Task, await connection.execute(sa.select(tasks).where(these).limit(1)))
+        return found[0] if found else None
+
     async def accepted_since(self, since: int) -> bool:
         """Return whether a create was accepted at or after `since` (ms)."""
         these = sa.and_(creates.c.answered_at >= since, creates.c.job_id.is_not(None))

@@ -57,6 +57,7 @@ from bot.engine.work.result_fetching import ResultFetching
 from bot.engine.work.suspects import Suspects
 from bot.engine.work.thumbnails import Thumbnails
 from bot.errors import AccountRefused, Refused
+from storage.availability import DatabaseAway
 from storage.catalogue import MODELS, Model
 from storage.disks import Disks
 from storage.models import Picture, Task, TaskState
@@ -147,6 +148,10 @@ class Engine:
         self._beat_now = asyncio.Event()
         """Set when a process has joined or is gone."""
         self._telling: set[asyncio.Task[None]] = set()
+        self._begun_at = 0
+        """When (ms) the last create was begun."""
+        self._perhaps_begun: list[tuple[int, str | None]] = []
+        """When (ms) each create was begun of which it is unknown whether it was stored, and its callback URL."""
         self._stopping = False
         if not self.membership.alone:
             stores.processes.on_wake(self._owner, self._wake.set)
@@ -448,6 +453,8 @@ class Engine:
         room = PUSHES_AT_ONCE - len(self._busy)
         if self._stopping or room <= 0:
             return []
+        if self._perhaps_begun:
+            return await self._find_begun()
         due = await self._claim_due(room)
         self._begun([task for task in due if task.attempts])
         creates = await self._begin_creates(room - len(due)) if self._quarantine.open else []
@@ -492,11 +499,11 @@ class Engine:
         """Begin the next create. Return None if no task is ready for one, at a limit of creates, if the next create is
         another process's, or on an error: never raise, because the creates that were begun earlier in the same round
         must still be sent."""
-        token, prefix = secrets.token_urlsafe(TOKEN_BYTES), self._policy.callbacks
+        token, prefix, now = secrets.token_urlsafe(TOKEN_BYTES), self._policy.callbacks, self.clock()
+        callback_url = f"{prefix}{token}" if prefix else None
         try:
             if not await self._turns.come(except_ids=frozenset(self._busy)):
                 return None
-            now = self.clock()
             task = await self._stores.creates.begin(
                 self._owner,
                 self._policy.creates,
@@ -508,12 +515,29 @@ class Engine:
                 shards=self.membership.shards,
                 passing=self._turns.passing,
             )
-        except Exception:
+        except Exception as error:
             log.exception("create not begun: storing it failed and nothing was sent, will retry")
+            if isinstance(error, DatabaseAway) and error.uncertain and now != self._begun_at:
+                self._perhaps_begun.append((now, callback_url))
             return None
         if task is not None:
-            self._lifecycle.submission.begun(task, f"{prefix}{token}" if prefix else None, at=now)
+            self._begun_at = now
+            self._lifecycle.submission.begun(task, callback_url, at=now)
         return task
+
+    async def _find_begun(self) -> list[Task]:
+        """Return the task of a create that was stored although the answer to its commit was lost, so that it is sent or
+        begun again: only this process knows that it was not sent. Empty if it was not stored. Raises what the database
+        raises."""
+        at, callback_url = self._perhaps_begun[0]
+        task = await self._stores.creates.begun_at(self._owner, at, except_ids=frozenset(self._busy))
+        del self._perhaps_begun[0]
+        if task is None:
+            return []
+        self._lifecycle.submission.begun(task, callback_url, at=at)
+        self._begun([task])
+        self._busy.add(task.id)
+        return [task]
 
     async def _push(self, task: Task) -> None:
         """Advance a task. This runs in an asyncio task of its own, so that every line logged during the work carries

@@ -25,7 +25,7 @@ from bot.errors import (
     Unreachable,
 )
 from storage.availability import DatabaseAway
-from storage.models import Reference, Task, TaskState
+from storage.models import CreateState, Reference, Task, TaskState
 from tests.worlds.engine_world import EngineWorld, open_engine_world, png
 from tests.worlds.waiting import eventually
 
@@ -423,6 +423,37 @@ async def test_creates_that_stalled_before_they_were_sent_do_not_exceed_the_limi
     assert max(sum(at <= other < at + 10_000 for other in came) for at in came) <= CREATES_PER_WINDOW
     assert {(await world.now(task)).reason for task in tasks} == {None}
     assert len(world.api.taken) == 60
+
+
+@pytest.mark.parametrize("away_seconds", [1, 40])
+@pytest.mark.parametrize("is_stored", [True, False])
+@pytest.mark.parametrize("model", [{}, {"model": "z-image", "variants": 2}])
+async def test_a_create_whose_commit_has_no_answer_is_sent_once(
+    world: EngineWorld, monkeypatch: pytest.MonkeyPatch, is_stored: bool, away_seconds: int, model: dict[str, Any]
+) -> None:
+    """It was not sent, which only this process knows, even once its lease has run out. For a model that makes one
+    picture per create, this happens to the second create."""
+    begin, before, failed = world.stores.creates.begin, TaskState.GENERATING if model else TaskState.QUEUED, False
+    task = await world.ask(**model)
+
+    async def begun(*args: Any, **given: Any) -> Task | None:
+        nonlocal failed
+        fails = not failed and (await world.now(task)).state is before
+        found = await begin(*args, **given) if is_stored or not fails else None
+        if fails and (found is not None or not is_stored):
+            failed = True
+            raise DatabaseAway("the connection was lost", uncertain=True)
+        return found
+
+    monkeypatch.setattr(world.stores.creates, "begin", begun)
+    while not failed:
+        await world.engine.step()
+        world.clock.turn(1)
+    world.clock.turn(away_seconds)
+    await world.work(150)
+    assert len(world.api.created) == (2 if model else 1)
+    assert [message.reason for message in world.discord.sent] == [None]
+    assert CreateState.UNCONFIRMED not in {create.state for create in await world.stores.creates.of_task(task.id)}
 
 
 async def test_a_probe_that_others_took_over_before_it_was_sent_gives_its_turn_back(
