@@ -17,7 +17,9 @@ from bot.engine.availability.model_trouble import ASK_AGAIN_MS, ModelTrouble
 from bot.engine.ports import CreateRequest, Record
 from bot.engine.timing.durations import LearnedDurations
 from bot.errors import AccountRefused, Reason, Unconfirmed, Unreachable
+from storage.availability import DatabaseAway
 from storage.catalogue import DEFAULT, MODELS, WireForm
+from storage.creates import PAUSED_FACT
 from storage.database import Database
 from storage.models import PictureRequest, Task, TaskState
 from storage.stores import Stores
@@ -272,3 +274,27 @@ async def test_how_long_the_pictures_of_one_process_took_is_known_to_the_other(b
     )
     await known.refresh()
     assert known.of(DEFAULT.key, with_pictures=False).recent == (42.0,)
+
+
+async def test_a_pause_that_could_not_be_stored_goes_on_and_is_stored_once_the_database_is_back(
+    both: Both, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Else a person's request after the other would be refused, and the operator would not hear of it."""
+    store, failures = both.one.stores.key_values.set, [DatabaseAway("the connection was lost")] * 2
+
+    async def fails_first(name: str, value: str | None) -> None:
+        if name == PAUSED_FACT and failures:
+            raise failures.pop()
+        await store(name, value)
+
+    monkeypatch.setattr(both.one.stores.key_values, "set", fails_first)
+    with pytest.raises(DatabaseAway):
+        await both.one.admission.account.refused(NO_CREDIT)
+    with pytest.raises(DatabaseAway):
+        await both.one.admission.check()
+    await both.ask(1)
+    assert await both.one.begin() is None
+    await both.check(10)
+    assert await both.one.begin() is None
+    assert both.two.admission.paused() is Reason.ACCOUNT_CREDIT
+    assert both.discord.told_operator == [Reason.ACCOUNT_CREDIT]

@@ -20,6 +20,7 @@ import structlog
 from bot.engine.availability.alerts import OperatorAlerts
 from bot.engine.ports import ImageAPI
 from bot.errors import AccountRefused, Reason, Refused, ServiceError
+from storage.availability import DatabaseAway
 from storage.creates import PAUSED_FACT, PROBING_FACT
 from storage.stores import Stores
 
@@ -64,6 +65,8 @@ class AccountMonitor:
         self._pause: Pause | None = None
         self._is_stored = True
         """Whether the pause was stored, so that other processes know of it."""
+        self._unstored: Reason | None = None
+        """Why creates are paused here, if the database was away when that was to be stored."""
         self._check_at = 0
         self._probing = False
         self._out: set[str] = set()
@@ -134,6 +137,9 @@ class AccountMonitor:
                 self._pause = others
                 return False
             await self._stores.key_values.set(PAUSED_FACT, json.dumps(asdict(begun)))
+        except DatabaseAway:
+            self._unstored = begun.reason
+            raise
         finally:
             self._is_stored = True
         return True
@@ -163,9 +169,12 @@ class AccountMonitor:
             await self._keep(replace(pause, credits=balance))
 
     async def learn(self, stored: Mapping[str, str]) -> None:
-        """Take over what the other processes have stored: a pause, its end, and whether one create at a time
-        begins."""
-        if self._is_stored:
+        """Take over what the other processes have stored: a pause, its end, and whether one create at a time begins. A
+        pause of this process that could not be stored is stored first."""
+        if (reason := self._unstored) is not None:
+            self._unstored = self._pause = None
+            await self._stop(reason)
+        elif self._is_stored:
             pause = self._read(stored.get(PAUSED_FACT))
             if pause is not None and self._pause is None:
                 log.warning("creates paused: another process found that the account needs the operator")
