@@ -50,8 +50,6 @@ class Database:
         self._writes = GroupCommit(quick) if quick is not None else None
         self._reader: InlineConnection | None = None
         """On SQLite, for single statements that read: a connection without transactions."""
-        is_server = engine.dialect.name == "postgresql"
-        self._single_reads = engine.execution_options(isolation_level="AUTOCOMMIT") if is_server else engine
         self._rebuilds = engine.execution_options(**{BEGIN: ("PRAGMA foreign_keys=OFF", BEGIN_WRITE)})
 
     @classmethod
@@ -140,7 +138,7 @@ class Database:
         """Run one short statement that reads, without a transaction around it, and return its rows."""
         if self._reader is not None:
             return await statement.rows(self._reader, parameters)
-        async with self._single_reads.connect() as connection:
+        async with self.read() as connection:
             return await statement.rows(connection, parameters)
 
     async def values(
@@ -149,7 +147,7 @@ class Database:
         """Run one short statement as `rows` does, and make a value of each row."""
         if self._reader is not None:
             return await statement.values(kind, self._reader, parameters)
-        async with self._single_reads.connect() as connection:
+        async with self.read() as connection:
             return await statement.values(kind, connection, parameters)
 
     @asynccontextmanager
