@@ -111,15 +111,6 @@ class ClaimStore:
         async with self._database.write() as connection:
             return (await connection.execute(statement)).rowcount
 
-    async def next_due(self, *, now: int, shards: Shards | None = None, creates_due: bool = True) -> int | None:
-        """Return the earliest due time (ms; may be past) of the open tasks of these shards (None: of all), and of the
-        closed ones that `claim` takes, that no worker holds; None if there is none. Tasks count whether or not their
-        create or work may begin now; without `creates_due`, creates that are due already do not count."""
-        next_due = fair_queue.next_due(now, shards=shards, creates_due=creates_due)
-        async with self._database.read() as connection:
-            due: int | None = (await connection.execute(next_due)).scalar_one()
-        return due
-
 
 def _taken(owner: str, lease_until: int) -> dict[str, Any]:
     """Return the columns of a claim. Only work that may kill the process (`RISKY`) counts as an attempt. A second claim

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
 from functools import partial
 from typing import Any, Final, Unpack
 
@@ -14,6 +15,7 @@ from storage.catalogue import MODELS, Model
 from storage.curation import sync_messages
 from storage.database import Database
 from storage.models import Changes, Create, CreateChanges, CreateLimits, CreateState, Task, TaskState
+from storage.prepared import Prepared
 from storage.rows import values
 from storage.schema import creates, key_values, outcome_parts, pictures, tasks
 from storage.shards import Shards
@@ -27,19 +29,68 @@ PROBING_FACT: Final = "creates_probing"
 LONGEST_PAUSE_MS: Final = 3_600_000
 """ms. Longest pause that the image API may ask for. The stored end of a longer one was written before the clock was set
 back."""
-ANSWERED: Final = sa.select(sa.func.count()).where(creates.c.answered_at > sa.bindparam("window"))
-UNANSWERED: Final = sa.select(sa.func.count()).where(
-    creates.c.answered_at.is_(None), creates.c.at > sa.bindparam("unanswered")
-)
-WINDOW: Final = sa.select(
-    ANSWERED.scalar_subquery().label("answered"),
-    UNANSWERED.scalar_subquery().label("unanswered"),
+_ANSWERED: Final = creates.c.answered_at > sa.bindparam("window")
+_UNANSWERED: Final = sa.and_(creates.c.answered_at.is_(None), creates.c.at > sa.bindparam("unanswered"))
+WINDOW_COLUMNS: Final = (
+    sa.select(sa.func.count()).where(_ANSWERED).scalar_subquery().label("answered"),
+    sa.select(sa.func.count()).where(_UNANSWERED).scalar_subquery().label("unanswered"),
+    sa.select(sa.func.min(creates.c.answered_at)).where(_ANSWERED).scalar_subquery().label("first_answered"),
+    sa.select(sa.func.min(creates.c.at)).where(_UNANSWERED).scalar_subquery().label("first_unanswered"),
     *[
         sa.select(key_values.c.value).where(key_values.c.name == name).scalar_subquery().label(label)
         for label, name in (("until", THROTTLED_FACT), ("paused", PAUSED_FACT), ("probing", PROBING_FACT))
     ],
 )
-"""Select how many creates count against the limit of the image API, and what all processes are to wait for."""
+"""The fields of a `Window`."""
+WINDOW: Final = Prepared(sa.select(*WINDOW_COLUMNS))
+
+
+@dataclass(frozen=True, slots=True)
+class Window:
+    """The creates that count against the limit of the image API now, and what all processes are to wait for."""
+
+    answered: int
+    unanswered: int
+    first_answered: int | None
+    """When (ms) the first of the answered ones was answered."""
+    first_unanswered: int | None
+    """When (ms) the row of the first unanswered one was stored."""
+    until: str | None
+    paused: str | None
+    probing: str | None
+
+    @staticmethod
+    def times(limits: CreateLimits, now: int) -> dict[str, int]:
+        """Return the parameters of `WINDOW_COLUMNS`."""
+        return {"window": now - limits.window_ms, "unanswered": now - limits.unanswered_ms}
+
+    def room(self, limits: CreateLimits, now: int, *, alone: bool) -> int:
+        """Return how many creates may begin: as many as `per_window` has room for, and none if the image API has asked
+        for a pause. Unless the process is `alone`, which knows it itself: also none if a process has paused creates,
+        or while one at a time is to begin and one is unanswered."""
+        if self._is_paused(alone=alone) or self._throttled_until(now):
+            return 0
+        return max(0, limits.per_window - self.answered - self.unanswered)
+
+    def room_at(self, limits: CreateLimits, now: int, *, alone: bool) -> int | None:
+        """Return the earliest time (ms) at which creates may begin that may not begin now; None if they may, or if the
+        time is unknown because a process has paused creates."""
+        if self._is_paused(alone=alone) or self.room(limits, now, alone=alone):
+            return None
+        leaves = [until for until in (self._throttled_until(now),) if until]
+        if self.answered + self.unanswered >= limits.per_window:
+            answered = [self.first_answered + limits.window_ms] if self.first_answered is not None else []
+            lost = [self.first_unanswered + limits.unanswered_ms] if self.first_unanswered is not None else []
+            leaves.append(min(answered + lost, default=now))
+        return max(leaves)
+
+    def _is_paused(self, *, alone: bool) -> bool:
+        return not alone and (self.paused is not None or (self.probing is not None and self.unanswered > 0))
+
+    def _throttled_until(self, now: int) -> int:
+        """Return until when (ms) the image API has asked for a pause; 0 if it has not."""
+        until = int(self.until or 0)
+        return until if 0 < until - now <= LONGEST_PAUSE_MS else 0
 
 
 class CreateStore:
@@ -74,12 +125,6 @@ class CreateStore:
         With `shards`, return None also if the next task is of another shard, for another process to begin (`upcoming`).
         The tasks of the shards in `passing` are passed over.
         """
-        if shards is None:
-            async with self._database.read() as connection:  # without a write, for which other writes would wait
-                if (await connection.execute(fair_queue.any_waiting(now))).first() is None:
-                    return None
-                if not await self._may_begin(connection, limits, now):
-                    return None
         async with self._database.write() as connection:
             await self._database.serialize(connection, "creates")
             if not await self._may_begin(connection, limits, now):
@@ -284,16 +329,8 @@ class CreateStore:
             return changed
 
     async def _may_begin(self, connection: Transaction, limits: CreateLimits, now: int) -> bool:
-        """Return whether fewer creates than `per_window` count now, and the image API has not asked for a pause. Unless
-        the process is alone, which knows it itself: also whether no process has paused creates, and, while one at a
-        time is to begin, whether none is unanswered."""
-        times = {"window": now - limits.window_ms, "unanswered": now - limits.unanswered_ms}
-        found = (await connection.execute(WINDOW, times)).one()
-        probing = found.probing is not None and found.unanswered
-        if not self._database.alone and (found.paused is not None or probing):
-            return False
-        is_throttled = 0 < int(found.until or 0) - now <= LONGEST_PAUSE_MS
-        return found.answered + found.unanswered < limits.per_window and not is_throttled
+        ((*window,),) = await WINDOW.rows(connection, Window.times(limits, now))
+        return Window(*window).room(limits, now, alone=self._database.alone) > 0
 
     async def _creates(self, which: sa.ColumnElement[bool]) -> tuple[Create, ...]:
         """Return the matching creates, newest first."""

@@ -11,7 +11,7 @@ happens.
 from __future__ import annotations
 
 from collections.abc import Collection
-from typing import Any, Final
+from typing import Any, Final, TypeAlias
 
 import sqlalchemy as sa
 
@@ -19,6 +19,8 @@ from storage.models import OPEN_STATES, CreateState, TaskState
 from storage.schema import creates, tasks
 from storage.shards import Shards, within
 
+Moment: TypeAlias = int | sa.BindParameter[int]
+"""A time (ms)."""
 QUEUED: Final = tasks.c.state == TaskState.QUEUED
 PREPARED: Final = tasks.c.prepared_at.is_not(None)
 IN_FLIGHT: Final = sa.and_(
@@ -39,12 +41,14 @@ UNDER_WAY: Final = creates.c.state.in_([CreateState.SENT, CreateState.TAKEN, Cre
 AGE: Final = (tasks.c.created_at, tasks.c.id)
 
 
-def waiting(now: int) -> sa.ColumnElement[bool]:
+def waiting(now: Moment) -> sa.ColumnElement[bool]:
     """Match tasks that are due and have no owner, or an owner whose lease has expired."""
     return sa.and_(tasks.c.due_at <= now, _unowned(now))
 
 
-def claimable(now: int, owner: str, *, risky: bool, shards: Shards | None = None) -> sa.Select[str]:
+def claimable(
+    now: Moment, owner: str | sa.BindParameter[str], *, risky: bool, shards: Shards | None = None
+) -> sa.Select[str]:
     """Select due and unowned tasks that wait for work, oldest due time first, but no prepared queued ones: their
     creates begin in fair order (`next_create`). `RISKY` work is selected only with `risky`, and without `suspects` of
     other owners."""
@@ -56,22 +60,20 @@ def claimable(now: int, owner: str, *, risky: bool, shards: Shards | None = None
     return sa.select(tasks.c.id).where(claimed, waiting(now), own).order_by(tasks.c.due_at, tasks.c.id)
 
 
-def suspects(now: int) -> sa.ColumnElement[bool]:
+def suspects(now: Moment) -> sa.ColumnElement[bool]:
     """Match unowned tasks with `RISKY` work that did not end: the process died or ran out of memory during it, or the
     lease expired."""
     return sa.and_(RISKY, tasks.c.attempts > 0, _unowned(now))
 
 
-def next_due(now: int, *, shards: Shards | None = None, creates_due: bool = True) -> sa.Select[int | None]:
+def next_due(now: Moment, *, shards: Shards | None = None) -> sa.Select[int | None]:
     """Select the earliest due time (ms), past or future, of the unowned tasks that wait for any work, a further create
-    included; one NULL if there is none. Without `creates_due`: but for the creates that are due already."""
+    included, but for the creates that are due already; one NULL if there is none."""
     wanting = sa.and_(sa.or_(tasks.c.state.in_(OPEN_STATES), IN_QUESTION), within(shards, tasks.c.guild_id))
-    create_first = sa.and_(FURTHER, tasks.c.next_create_at < tasks.c.due_at)
-    if not creates_due:
-        wanting = sa.and_(wanting, sa.not_(sa.and_(QUEUED, PREPARED, tasks.c.due_at <= now)))
-        create_first = sa.and_(create_first, tasks.c.next_create_at > now)
+    due_create = sa.and_(QUEUED, PREPARED, tasks.c.due_at <= now)
+    create_first = sa.and_(FURTHER, tasks.c.next_create_at < tasks.c.due_at, tasks.c.next_create_at > now)
     due = sa.case((create_first, tasks.c.next_create_at), else_=tasks.c.due_at)
-    return sa.select(sa.func.min(due)).where(wanting, _unowned(now))
+    return sa.select(sa.func.min(due)).where(wanting, sa.not_(due_create), _unowned(now))
 
 
 def next_create(
@@ -97,16 +99,16 @@ def next_create(
     return following.with_for_update(skip_locked=True, of=tasks) if lock else following
 
 
-def any_waiting(now: int) -> sa.Select[Any]:
-    """Select a row if `next_create` has one."""
-    return sa.select(tasks.c.id).where(_wants_create(now)).limit(1)
+def waiting_creates(now: Moment) -> sa.Select[str]:
+    """Select the ids of the tasks of which `next_create` selects one."""
+    return sa.select(tasks.c.id).where(_wants_create(now))
 
 
-def _wants_create(now: int) -> sa.ColumnElement[bool]:
+def _wants_create(now: Moment) -> sa.ColumnElement[bool]:
     return sa.or_(sa.and_(QUEUED, PREPARED, waiting(now)), _wants_further(now))
 
 
-def _wants_further(now: int) -> sa.ColumnElement[bool]:
+def _wants_further(now: Moment) -> sa.ColumnElement[bool]:
     return sa.and_(FURTHER, tasks.c.next_create_at <= now, _unowned(now))
 
 
@@ -152,7 +154,7 @@ def _turns(which: sa.ColumnElement[bool]) -> sa.Subquery:
     return sa.select(levels.c.id, turn).where(levels.c.state == TaskState.QUEUED).subquery()
 
 
-def _unowned(now: int) -> sa.ColumnElement[bool]:
+def _unowned(now: Moment) -> sa.ColumnElement[bool]:
     return sa.or_(tasks.c.owner.is_(None), tasks.c.lease_until <= now)
 
 

@@ -13,6 +13,7 @@ from storage.creates import CreateStore
 from storage.curation import CurationStore
 from storage.database import Database
 from storage.drafts import DraftStore
+from storage.due_work import DueWorkStore
 from storage.erasures import ErasureStore
 from storage.guilds import GuildStore
 from storage.key_values import KeyValueStore
@@ -39,6 +40,7 @@ from storage.undelivered_batches import UndeliveredBatchStore
 class Stores:
     tasks: TaskStore
     claims: ClaimStore
+    due_work: DueWorkStore
     queue: QueueStore
     card_facts: CardFactStore
     creates: CreateStore
@@ -70,6 +72,7 @@ class Stores:
         return cls(
             tasks=TaskStore(database),
             claims=ClaimStore(database),
+            due_work=DueWorkStore(database),
             queue=QueueStore(database),
             card_facts=CardFactStore(database),
             creates=CreateStore(database),

@@ -60,6 +60,7 @@ from bot.errors import AccountRefused, Refused
 from storage.availability import DatabaseAway
 from storage.catalogue import MODELS, Model
 from storage.disks import Disks
+from storage.due_work import DueWork
 from storage.models import Picture, Task, TaskState
 from storage.pictures import PictureStore
 from storage.shards import Shards
@@ -368,7 +369,7 @@ class Engine:
         intervals: renew leases, search for tasks of dead processes, update cards without news, delete old data."""
         await self._admission.check()
         await self.disk_space.check()
-        await asyncio.gather(*[self._push(task) for task in await self._claim()])
+        await asyncio.gather(*[self._push(task) for task in await self._claim(await self._look())])
         await self.late_pictures.step(self.membership.shards)
         await self.step_outbox()
         await self._alerts.check()
@@ -387,8 +388,7 @@ class Engine:
                     await self.requests.quiet()
                     self._wake.clear()
                     began = time.monotonic()
-                    started = await self._start_due()
-                    await self._rest(started)
+                    await self._rest(await self._start_due())
                     await asyncio.sleep(began + BREATH_SECONDS - time.monotonic())
                 if self._pushes:
                     await asyncio.wait(self._pushes, timeout=GRACE_SECONDS)
@@ -403,17 +403,33 @@ class Engine:
         self._stopping = True
         self._wake.set()
 
-    async def _start_due(self) -> bool:
+    async def _start_due(self) -> float:
+        """Start the work that is due. Return for how many seconds there is nothing to do, unless something wakes
+        `run`."""
         try:
-            claimed = await self._claim()
+            work = await self._look()
+            claimed = await self._claim(work)
         except Exception:
             log.exception("claiming due tasks failed, will retry")
-            return False
+            return BUSY_SECONDS
         for task in claimed:
             push = asyncio.create_task(self._push(task))
             self._pushes.add(push)
             push.add_done_callback(self._pushed)
-        return bool(claimed)
+        return BUSY_SECONDS if claimed else min(self._until_due(work), self._until_create(work))
+
+    def _until_due(self, work: DueWork) -> float:
+        seconds = IDLE_SECONDS if work.next_due is None else (work.next_due - self.clock()) / 1000
+        return seconds if seconds > 0 else BUSY_SECONDS
+
+    def _until_create(self, work: DueWork) -> float:
+        """Return after how many seconds to look again whether a create may begin: a process that has none waiting
+        leaves that to the others."""
+        if not work.own_creates:
+            return IDLE_SECONDS
+        if work.room_at is not None:
+            return max(0.0, (work.room_at - self.clock()) / 1000)
+        return BUSY_SECONDS if self._turns.look_after is None else self._turns.look_after
 
     async def _let_go(self) -> None:
         try:
@@ -430,34 +446,34 @@ class Engine:
         self._pushes.discard(push)
         self._wake.set()
 
-    async def _rest(self, started: bool) -> None:
-        try:
-            next_due = await self._stores.claims.next_due(
-                now=self.clock(), shards=self.membership.shards, creates_due=self._turns.look_after is None
-            )
-        except Exception:
-            log.exception("finding when the next task is due failed, due tasks are searched again within 5 seconds")
-            next_due = None
-        seconds = IDLE_SECONDS if next_due is None else max(0.0, (next_due - self.clock()) / 1000)
-        if not seconds and not started:
-            seconds = BUSY_SECONDS
-        try:
-            async with asyncio.timeout(min(seconds, IDLE_SECONDS, self._turns.look_after or IDLE_SECONDS)):
+    async def _rest(self, seconds: float) -> None:
+        with suppress(TimeoutError):
+            async with asyncio.timeout(min(seconds, IDLE_SECONDS)):
                 await self._wake.wait()
-        except TimeoutError:
-            pass
 
-    async def _claim(self) -> list[Task]:
-        """Claim and return all tasks that may be advanced now, and begin the creates that may start; their tasks are
-        included, now `submitting`. At most `PUSHES_AT_ONCE` are in work; none is claimed after `stop`."""
+    async def _look(self) -> DueWork:
+        """Find out what can be done now."""
+        return await self._stores.due_work.look(
+            self._policy.creates,
+            owner=self._owner,
+            now=self.clock(),
+            risky=self._quarantine.open,
+            shards=self.membership.shards,
+        )
+
+    async def _claim(self, work: DueWork) -> list[Task]:
+        """Claim all tasks that may be advanced now, and begin the creates that may start; their tasks are included, now
+        `submitting`. At most `PUSHES_AT_ONCE` are in work; none is claimed after `stop`."""
         room = PUSHES_AT_ONCE - len(self._busy)
         if self._stopping or room <= 0:
             return []
         if self._perhaps_begun:
             return await self._find_begun()
-        due = await self._claim_due(room)
+        due = await self._claim_due(work, room)
         self._begun([task for task in due if task.attempts])
-        creates = await self._begin_creates(room - len(due)) if self._quarantine.open else []
+        self._turns.look_after = None
+        most = min(room - len(due), work.room, work.creates) if work.own_creates and self._quarantine.open else 0
+        creates = await self._begin_creates(most)
         self._begun(creates)
         claimed = [*due, *creates]
         self._busy.update(task.id for task in claimed)
@@ -470,11 +486,13 @@ class Engine:
         for task in claimed:
             self._quarantine.begin((TASK, task.id))
 
-    async def _claim_due(self, room: int) -> Sequence[Task]:
+    async def _claim_due(self, work: DueWork, room: int) -> Sequence[Task]:
         """Claim due tasks. If tasks that may have killed a process may start now, claim only those. Other risky tasks
         are left out while the quarantine holds them back."""
         if suspects := await self._suspects.claim(limit=room):
             return suspects
+        if not work.claimable:
+            return ()
         now, busy = self.clock(), frozenset(self._busy)
         return await self._stores.claims.claim(
             self._owner,
@@ -486,9 +504,9 @@ class Engine:
             shards=self.membership.shards,
         )
 
-    async def _begin_creates(self, room: int) -> list[Task]:
+    async def _begin_creates(self, most: int) -> list[Task]:
         begun: list[Task] = []
-        while not self._stopping and self._admission.takes_creates and len(begun) < room:
+        while not self._stopping and self._admission.takes_creates and len(begun) < most:
             task = await self._begin_create()
             if task is None:
                 break

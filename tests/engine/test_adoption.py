@@ -14,6 +14,7 @@ from bot.engine.outbox.curation import Role
 from bot.engine.ports import CardPhase, CreateRequest, Outcome, Posted, Record, RecordStatus
 from bot.errors import Conflict, Reason, Throttled, Unavailable
 from storage.models import NewPart, OutcomePart, PictureRequest, Task, TaskState
+from tests.worlds.due import next_due
 from tests.worlds.engine_callbacks import HOUR, MINUTE, PREFIX, lost, token, told
 from tests.worlds.engine_world import Crash, Deaths, EngineWorld, open_engine_world, png
 from tests.worlds.new_tasks import gallery_copy
@@ -221,7 +222,7 @@ async def test_a_record_that_is_never_found_is_not_looked_for_for_ever(world: En
     assert told(world, task) == [Reason.UNCONFIRMED]
     await world.work(26 * HOUR, every=HOUR)
     assert (await world.now(task)).claimed_job_id is None
-    assert await world.stores.claims.next_due(now=world.clock()) is None
+    assert await next_due(world.stores, world.clock()) is None
 
 
 # -- race conditions -------------------------------------------------------------------------------------------------

@@ -418,7 +418,7 @@ async def test_run_does_the_same_by_itself_and_stops_when_told(world: EngineWorl
     ("store", "call", "line"),
     [
         ("claims", "claim", "claiming due tasks failed"),
-        ("claims", "next_due", "finding when the next task is due failed"),
+        ("due_work", "look", "claiming due tasks failed"),
         ("claims", "uncount_attempts", "uncounting attempts failed"),
         ("erasures", "sweep", "periodic job failed"),
     ],

@@ -26,6 +26,7 @@ from sandbox.kie import Emulator
 from storage.models import Task, TaskState
 from tests.wire.traps import Action, Trap, Traps
 from tests.worlds import engine_world
+from tests.worlds.due import next_due
 from tests.worlds.engine_world import Clock, EngineWorld
 from tests.worlds.stand_in_discord import Message
 
@@ -118,7 +119,7 @@ class ImageWorld:
         while (now := await self.world.now(task)).state is not TaskState.CLOSED and self.clock() < end:
             before, step = now, min(2 * step, 60_000) if now == before else 500
             await self.world.engine.step()
-            due = await self.world.stores.claims.next_due(now=self.clock()) or end
+            due = await next_due(self.world.stores, self.clock()) or end
             self.clock.now = min(max(due, self.clock() + step), self.clock() + LONGEST_STEP_MS)
         return now
 

@@ -15,6 +15,7 @@ from storage.models import Changes, CreateLimits, CreateState, Task, TaskState, 
 from storage.stores import Stores
 from storage.transitions import StaleTask
 from tests.storage.rows import BACKENDS, LEASE, NOW, PLENTY, begun, opened_stores, prepared, stored
+from tests.worlds.due import next_due
 
 
 @pytest.fixture(params=BACKENDS)
@@ -149,16 +150,16 @@ async def test_where_others_may_be_working_no_lease_is_void(stores: Stores) -> N
 
 
 async def test_the_next_due_is_of_what_nobody_holds_and_is_open(stores: Stores) -> None:
-    assert await stores.claims.next_due(now=NOW) is None
+    assert await next_due(stores, NOW) is None
     await stored(stores, now=NOW - 5)
     await claimed_by(stores, "one")
     await stores.tasks.move(await stored(stores, now=NOW - 4), TaskState.CANCELLED, now=NOW, why="x")
-    assert await stores.claims.next_due(now=NOW) is None
+    assert await next_due(stores, NOW) is None
     await stored(stores, now=NOW + 7)
-    assert await stores.claims.next_due(now=NOW) == NOW + 7
+    assert await next_due(stores, NOW) == NOW + 7
     await prepared(stores, now=NOW + 3)
-    assert await stores.claims.next_due(now=NOW) == NOW + 3
-    assert await stores.claims.next_due(now=NOW + LEASE) == NOW - 5
+    assert await next_due(stores, NOW) == NOW + 3
+    assert await next_due(stores, NOW + LEASE) == NOW - 5
 
 
 # -- creates -----------------------------------------------------------------------------------------------------
@@ -335,7 +336,7 @@ async def test_what_the_dead_process_began_is_not_begun_again_and_no_create_is_m
 async def test_the_next_due_is_also_that_of_a_further_create(stores: Stores) -> None:
     await prepared(stores, model="z-image", variants=2)
     await begun_and_accepted(stores)
-    assert await stores.claims.next_due(now=NOW) == NOW
+    assert await next_due(stores, NOW) == NOW
 
 
 async def test_a_create_says_who_made_it_and_what_it_costs(stores: Stores) -> None:

@@ -5,6 +5,7 @@ bot_batches.py       helpers for batches through simcord's actors: proposing, co
 bot_world.py         the whole bot in the simulator simcord: `BotWorld`
 database_line.py     a line to a PostgreSQL server that stalls, is cut, or loses the answer to a commit
 discord_world.py     the real client, delivery and engine against the loopback Discord: `DiscordWorld`
+due.py               when the next task is due
 engine_batches.py    helpers for batches without Discord: proposed, begun, and what Discord's stand-in received of them
 engine_callbacks.py  helpers for tests of an engine that receives callbacks
 engine_world.py      the engine on a real SQLite file, with stand-ins for its ports: `EngineWorld`

@@ -40,6 +40,7 @@ from tests.wire.discord import LoopbackDiscord, loopback_discord
 from tests.wire.interactions import COMMAND, Interaction
 from tests.wire.messages import Act, Doing
 from tests.wire.places import Channel
+from tests.worlds.due import next_due
 from tests.worlds.engine_world import KEEP_PICTURES, NO_LIMITS, Clock, StandInAPI
 from tests.worlds.ready_database import ready_database
 
@@ -165,7 +166,7 @@ class DiscordWorld:
         while not until(now := await self.now(task)) and clock.now() < end:
             await self.engine.step()
             await self.delivery.cards.step()
-            due = await self.stores.claims.next_due(now=clock.now())
+            due = await next_due(self.stores, clock.now())
             wait = timedelta(milliseconds=(due or end) - clock.now())
             clock.turn(min(max(wait, timedelta(seconds=2)), every))
         return now

@@ -30,6 +30,7 @@ from storage.outbox import Outbox
 from storage.pictures import PictureStore
 from storage.stores import Stores
 from storage.tasks import TaskStore
+from tests.worlds.due import next_due
 from tests.worlds.new_tasks import new_task
 from tests.worlds.postgres import postgres
 from tests.worlds.ready_database import ready_database
@@ -39,6 +40,7 @@ DEADLY = (
     *(
         "tasks",
         "claims",
+        "due_work",
         "queue",
         "card_facts",
         "creates",
@@ -361,7 +363,7 @@ class EngineWorld:
         end = self.clock() + int(seconds * 1000)
         while self.clock() < end:
             await self.engine.step()
-            due = await self.stores.claims.next_due(now=self.clock())
+            due = await next_due(self.stores, self.clock())
             self.clock.now = min(max(self.clock() + int(every * 1000), due or end), end)
 
 

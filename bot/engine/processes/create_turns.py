@@ -38,7 +38,7 @@ class CreateTurns:
         """Processes that are passed over, and until when (ms)."""
         self.look_after: float | None = None
         """For how many seconds creates that are due can be left alone, as `come` found last: another process is to
-        begin the next one, or none can begin. None: not at all."""
+        begin the next one, or none fits into those in flight. None: not at all."""
 
     @property
     def passing(self) -> Shards | None:
@@ -66,7 +66,7 @@ class CreateTurns:
                 passing=self.passing,
             )
             if upcoming is None:
-                self.look_after = float("inf")
+                self.look_after = LOOK_SECONDS
                 return False
             task, has_room = upcoming
             process = self._membership.process_of(task.guild_id)
