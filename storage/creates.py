@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
-from functools import partial
 from typing import Any, Final, Unpack
 
 import sqlalchemy as sa
@@ -352,15 +351,29 @@ async def _next(
 ) -> Task | None:
     """Select the task whose create comes next within the limit of those in flight. A queued task that does not fit
     holds up other queued tasks, but no further creates: their places are taken already."""
-    following = partial(fair_queue.next_create, now, except_ids=except_ids, passing=passing, lock=lock)
-    found = values(Task, await connection.execute(following()))
-    if not found or found[0].state is TaskState.GENERATING:
-        return found[0] if found else None
-    in_flight = sa.select(sa.func.coalesce(sa.func.sum(tasks.c.creates_wanted), 0)).where(fair_queue.IN_FLIGHT)
-    flying: int = (await connection.execute(in_flight)).scalar_one()
-    if not flying or flying + _wanted(found[0], models) <= limits.in_flight:
-        return found[0]
-    return next(iter(values(Task, await connection.execute(following(first=False)))), None)
+    task, flying = await _following(connection, now, except_ids, passing, first=True, lock=lock)
+    if task is None or task.state is TaskState.GENERATING:
+        return task
+    if not flying or flying + _wanted(task, models) <= limits.in_flight:
+        return task
+    return (await _following(connection, now, except_ids, passing, first=False, lock=lock))[0]
+
+
+async def _following(
+    connection: Transaction, now: int, except_ids: Collection[str], passing: Shards | None, *, first: bool, lock: bool
+) -> tuple[Task | None, int]:
+    """Return the first task of `fair_queue.next_create` that is none of `except_ids`, and how many creates those in
+    flight want. Rarely one of `except_ids` comes first; only then several rows are read, and locked."""
+    statement = fair_queue.next_create(first=first, passing=passing, lock=lock)
+    for most in (1, 1 + len(except_ids)):
+        found = await statement.rows(connection, {"now": now, "most": most})
+        for *columns, flying in found:
+            task = Task(**dict(zip(tasks.c.keys(), columns, strict=True)))
+            if task.id not in except_ids:
+                return task, flying
+        if not found:
+            break
+    return None, 0
 
 
 def _wanted(task: Task, models: Mapping[str, Model]) -> int:

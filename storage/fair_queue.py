@@ -10,12 +10,13 @@ happens.
 
 from __future__ import annotations
 
-from collections.abc import Collection
+import functools
 from typing import Any, Final, TypeAlias
 
 import sqlalchemy as sa
 
 from storage.models import OPEN_STATES, CreateState, TaskState
+from storage.prepared import Prepared
 from storage.schema import creates, tasks
 from storage.shards import Shards, within
 
@@ -26,6 +27,8 @@ PREPARED: Final = tasks.c.prepared_at.is_not(None)
 IN_FLIGHT: Final = sa.and_(
     tasks.c.state.in_([TaskState.SUBMITTING, TaskState.GENERATING]), tasks.c.overdue_notified_at.is_(None)
 )
+KEPT_STATEMENTS: Final = 32
+"""Forms of a statement that are kept: which shards are passed over changes when a process joins or is gone."""
 FURTHER: Final = sa.and_(
     tasks.c.state == TaskState.GENERATING,
     tasks.c.next_create_at.is_not(None),
@@ -76,27 +79,28 @@ def next_due(now: Moment, *, shards: Shards | None = None) -> sa.Select[int | No
     return sa.select(sa.func.min(due)).where(wanting, sa.not_(due_create), _unowned(now))
 
 
-def next_create(
-    now: int,
-    *,
-    except_ids: Collection[str] = (),
-    first: bool = True,
-    passing: Shards | None = None,
-    lock: bool = True,
-) -> sa.Select[Any]:
-    """Select the waiting task whose create comes next, but none of `except_ids` and none of the shards in `passing`.
-    Without `first`: only a further create of a task that has begun. `lock` the row, and skip locked ones."""
+@functools.lru_cache(maxsize=KEPT_STATEMENTS)
+def next_create(*, first: bool = True, passing: Shards | None = None, lock: bool = True) -> Prepared:
+    """
+    Select the first `most` of the tasks that wait for a create at `now`, in the order in which these begin, and as
+    `flying` how many creates the tasks in flight want.
+
+    Without `first`: only a further create of a task that has begun. None of the shards in `passing`. `lock` the rows,
+    and skip locked ones.
+    """
+    now = sa.bindparam("now", type_=sa.BigInteger)
     busy = _in_flight_by_asker()
+    flying = sa.select(sa.func.coalesce(sa.func.sum(tasks.c.creates_wanted), 0)).where(IN_FLIGHT).correlate(None)
     following = (
-        sa.select(tasks)
+        sa.select(*tasks.c, flying.scalar_subquery().label("flying"))
         .outerjoin(busy, busy.c.asker_id == tasks.c.asker_id)
-        .where(_wants_create(now) if first else _wants_further(now), tasks.c.id.not_in(except_ids))
+        .where(_wants_create(now) if first else _wants_further(now))
         .order_by(sa.func.coalesce(busy.c.creates, 0), *AGE)
-        .limit(1)
+        .limit(sa.bindparam("most", type_=sa.Integer))
     )
     if passing is not None:
         following = following.where(sa.not_(passing.match(tasks.c.guild_id)))
-    return following.with_for_update(skip_locked=True, of=tasks) if lock else following
+    return Prepared(following.with_for_update(skip_locked=True, of=tasks) if lock else following)
 
 
 def waiting_creates(now: Moment) -> sa.Select[str]:
