@@ -187,12 +187,11 @@ class CreateStore:
         models: Mapping[str, Model] = MODELS,
         except_ids: Collection[str] = (),
         passing: Shards | None = None,
-    ) -> tuple[Task, bool] | None:
-        """Return the task of any shard whose create comes next, as `begin` would select it, and whether the window has
-        room for it now. Return None if no create waits, or none that fits into those in flight."""
+    ) -> Task | None:
+        """Return the task of any shard whose create comes next, as `begin` would select it while the window has room.
+        Return None if no create waits, or none that fits into those in flight."""
         async with self._database.read() as connection:
-            task = await _next(connection, limits, now, models, except_ids, passing, lock=False)
-            return None if task is None else (task, await self._may_begin(connection, limits, now))
+            return await _next(connection, limits, now, models, except_ids, passing, lock=False)
 
     async def throttled(self, *, until: int) -> None:
         """Begin no create before `until` (ms), in no process, because the image API answered one with 429. A longer

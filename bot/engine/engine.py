@@ -471,8 +471,9 @@ class Engine:
             return await self._find_begun()
         due = await self._claim_due(work, room)
         self._begun([task for task in due if task.attempts])
-        self._turns.look_after = None
         most = min(room - len(due), work.room, work.creates) if work.own_creates and self._quarantine.open else 0
+        if not most:
+            self._turns.none_can_begin()
         creates = await self._begin_creates(most)
         self._begun(creates)
         claimed = [*due, *creates]

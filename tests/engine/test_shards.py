@@ -133,6 +133,21 @@ async def test_a_full_window_counts_against_no_process(two: list[EngineWorld]) -
     assert prompts(first)[20:] == ["picture 20", "picture 21"]
 
 
+async def test_a_pause_of_the_image_api_counts_against_no_process(two: list[EngineWorld]) -> None:
+    first, second = two
+    await asked(first, GUILDS[2], GUILDS[0])
+    await first.engine.step()
+    await first.stores.creates.throttled(until=first.clock() + PATIENCE_MS)
+    first.clock.turn(PATIENCE_MS / 2000)
+    await first.engine.step()
+    first.clock.turn(PATIENCE_MS / 1000)
+    await first.engine.step()
+    assert prompts(first) == []
+    await second.engine.step()
+    await first.engine.step()
+    assert prompts(first) == ["picture 0", "picture 1"]
+
+
 async def test_the_leader_works_for_a_shard_without_a_process(three: list[EngineWorld]) -> None:
     tasks = await asked(three[0], GUILDS[3], GUILDS[1])
     await worked(three)

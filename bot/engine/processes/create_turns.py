@@ -50,37 +50,37 @@ class CreateTurns:
             return None
         return Shards(count=found[0].count, ids=frozenset().union(*[shards.ids for shards in found]))
 
+    def none_can_begin(self) -> None:
+        """Wait for no process any longer: the window is full, or no create of this process waits."""
+        self.look_after = self._waited_for = None
+
     async def come(self, *, except_ids: Collection[str]) -> bool:
-        """Return whether this process may begin a create now: there is room for one, and the next one is its own. If it
-        is another process's, wake that one. True without a look if each process answers for all shards."""
+        """Return whether the next create is this process's own, while the window has room for one. If it is another
+        process's, wake that one. True without a look if each process answers for all shards."""
         self.look_after = None
         if self._membership.shards is None:
             return True
         while True:
             now = self._clock()
-            upcoming = await self._stores.creates.upcoming(
+            task = await self._stores.creates.upcoming(
                 self._policy.creates,
                 now=now,
                 models=self._policy.catalogue,
                 except_ids=except_ids,
                 passing=self.passing,
             )
-            if upcoming is None:
+            if task is None:
                 self.look_after = LOOK_SECONDS
                 return False
-            task, has_room = upcoming
             process = self._membership.process_of(task.guild_id)
             if process is None or process == self._membership.id:
                 self._waited_for = None
-                return has_room
-            if not has_room:
-                self._waited_for = None
-            elif self._waited_for is None or self._waited_for[0] != task.id:
+                return True
+            if self._waited_for is None or self._waited_for[0] != task.id:
                 self._waited_for = (task.id, now)
-            if self._waited_for is None or now - self._waited_for[1] < PATIENCE_MS:
+            if now - self._waited_for[1] < PATIENCE_MS:
                 self.look_after = LOOK_SECONDS
-                if has_room:
-                    await self._wake(process, task.id, now)
+                await self._wake(process, task.id, now)
                 return False
             self._passed[process] = now + PASSED_MS
             self._waited_for = None
