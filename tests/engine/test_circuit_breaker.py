@@ -66,6 +66,33 @@ async def test_an_outage_is_logged_once_keeps_the_queue_and_is_over_by_itself(wo
     assert 540 <= said[1]["away_seconds"] <= 700
 
 
+async def test_what_waited_is_due_at_once_although_the_database_failed_when_the_image_api_was_back(
+    world: EngineWorld, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    outage, breaker = Outage(world.api), world.engine._admission.api
+    task = await world.ask()
+    await world.work(60)
+    assert breaker.open
+    outage.lasts = False
+    expedite, failures = world.stores.claims.expedite, [OSError("database is locked")]
+
+    async def fails_first(state: TaskState, *, now: int) -> int:
+        if failures:
+            raise failures.pop()
+        return await expedite(state, now=now)
+
+    monkeypatch.setattr(world.stores.claims, "expedite", fails_first)
+    world.clock.turn(60)
+    with pytest.raises(OSError, match="locked"):
+        await world.engine._admission.check()
+    later = (await world.now(task)).due_at + 600_000
+    await world.tasks.change(await world.now(task), due_at=later)
+    while breaker.open:
+        world.clock.turn(1)
+        await world.engine._admission.check()
+    assert (await world.now(task)).due_at <= world.clock()
+
+
 @pytest.mark.sweep
 async def test_while_it_is_away_little_is_asked_of_it(world: EngineWorld) -> None:
     outage = Outage(world.api)

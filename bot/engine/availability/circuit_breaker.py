@@ -177,12 +177,17 @@ class CircuitBreaker:
         self._check_at = self._clock() + int(min(backoff(self._checks, first=5.0), LONGEST_SECONDS) * 1000)
 
     async def _close(self, opened_at: int) -> None:
-        """Close the breaker. If unanswered creates opened the breaker, the next unanswered create opens it again."""
-        log.info("image API back", away_seconds=(self._clock() - opened_at) // 1000)
+        """Close the breaker. If unanswered creates opened the breaker, the next unanswered create opens it again. If
+        `recovered` fails, the breaker stays open until the next check."""
         self._opened_at = None
         self._unanswered_creates = min(self._unanswered_creates, FAILURES - 1)
         self._answered()
-        await self._recovered()
+        try:
+            await self._recovered()
+        except Exception:
+            self._opened_at = opened_at
+            raise
+        log.info("image API back", away_seconds=(self._clock() - opened_at) // 1000)
 
 
 async def _answers(question: Awaitable[object]) -> bool:
