@@ -25,6 +25,7 @@ PAGES: Final = {
         "docs/languages",
         "tests/README",
         "benchmarks/README",
+        "docs/engines",
         "docs/decisions/README",
         "CHANGELOG",
     ),
