@@ -29,6 +29,8 @@ class DueWork:
     next_due: int | None
     """The earliest due time (ms; may be past) of the open tasks, and of the closed ones that `claim` takes, that no
     worker holds; None if there is none. Creates that may begin now do not count."""
+    next_after: int | None
+    """The earliest of these times that is still to come."""
     creates: int
     """Creates that wait for their turn, of all shards; counted up to the limit of the window."""
     own_creates: bool
@@ -50,13 +52,13 @@ class DueWorkStore:
         """Return what can be done for the tasks of these shards (None: of all). `owner` and `risky`: as in
         `ClaimStore.claim`."""
         parameters = {"now": now, "owner": owner, "most": limits.per_window, **Window.times(limits, now)}
-        ((claimable, next_due, creates, own, *window),) = await self._database.rows(
-            _statement(shards, risky=risky), parameters
-        )
+        found = await self._database.rows(_statement(shards, risky=risky), parameters)
+        ((claimable, next_due, next_after, creates, own, *window),) = found
         of_window = Window(*window)
         return DueWork(
             claimable=claimable,
             next_due=next_due,
+            next_after=next_after,
             creates=creates,
             own_creates=own,
             room=of_window.room(limits, now, alone=self._database.alone),
@@ -68,11 +70,16 @@ class DueWorkStore:
 def _statement(shards: Shards | None, *, risky: bool) -> Prepared:
     now, owner = sa.bindparam("now", type_=sa.BigInteger), sa.bindparam("owner", type_=sa.Text)
     waiting = fair_queue.waiting_creates(now)
+    due = fair_queue.due_times(now, shards=shards).subquery().c.due
+    times = sa.select(
+        sa.func.min(due).label("next_due"), sa.func.min(sa.case((due > now, due))).label("next_after")
+    ).subquery()
     some = waiting.limit(sa.bindparam("most", type_=sa.Integer)).subquery()
     return Prepared(
         sa.select(
             fair_queue.claimable(now, owner, risky=risky, shards=shards).order_by(None).exists().label("claimable"),
-            fair_queue.next_due(now, shards=shards).scalar_subquery().label("next_due"),
+            times.c.next_due,
+            times.c.next_after,
             sa.select(sa.func.count()).select_from(some).scalar_subquery().label("creates"),
             waiting.where(within(shards, tasks.c.guild_id)).exists().label("own_creates"),
             *WINDOW_COLUMNS,

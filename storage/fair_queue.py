@@ -69,14 +69,14 @@ def suspects(now: Moment) -> sa.ColumnElement[bool]:
     return sa.and_(RISKY, tasks.c.attempts > 0, _unowned(now))
 
 
-def next_due(now: Moment, *, shards: Shards | None = None) -> sa.Select[int | None]:
-    """Select the earliest due time (ms), past or future, of the unowned tasks that wait for any work, a further create
-    included, but for the creates that are due already; one NULL if there is none."""
+def due_times(now: Moment, *, shards: Shards | None = None) -> sa.Select[int]:
+    """Select the due times (ms), past and future, as `due`, of the unowned tasks that wait for any work, a further
+    create included, but for the creates that are due already."""
     wanting = sa.and_(sa.or_(tasks.c.state.in_(OPEN_STATES), IN_QUESTION), within(shards, tasks.c.guild_id))
     due_create = sa.and_(QUEUED, PREPARED, tasks.c.due_at <= now)
     create_first = sa.and_(FURTHER, tasks.c.next_create_at < tasks.c.due_at, tasks.c.next_create_at > now)
-    due = sa.case((create_first, tasks.c.next_create_at), else_=tasks.c.due_at)
-    return sa.select(sa.func.min(due)).where(wanting, sa.not_(due_create), _unowned(now))
+    due = sa.case((create_first, tasks.c.next_create_at), else_=tasks.c.due_at).label("due")
+    return sa.select(due).where(wanting, sa.not_(due_create), _unowned(now))
 
 
 @functools.lru_cache(maxsize=KEPT_STATEMENTS)

@@ -369,7 +369,8 @@ class Engine:
         intervals: renew leases, search for tasks of dead processes, update cards without news, delete old data."""
         await self._admission.check()
         await self.disk_space.check()
-        await asyncio.gather(*[self._push(task) for task in await self._claim(await self._look())])
+        due, begun = await self._claim(await self._look())
+        await asyncio.gather(*[self._push(task) for task in (*due, *begun)])
         await self.late_pictures.step(self.membership.shards)
         await self.step_outbox()
         await self._alerts.check()
@@ -408,15 +409,28 @@ class Engine:
         `run`."""
         try:
             work = await self._look()
-            claimed = await self._claim(work)
+            due, begun = await self._claim(work)
         except Exception:
             log.exception("claiming due tasks failed, will retry")
             return BUSY_SECONDS
-        for task in claimed:
+        for task in (*due, *begun):
             push = asyncio.create_task(self._push(task))
             self._pushes.add(push)
             push.add_done_callback(self._pushed)
-        return BUSY_SECONDS if claimed else min(self._until_due(work), self._until_create(work))
+        if due or begun:
+            return self._until_next(work, len(begun))
+        return min(self._until_due(work), self._until_create(work))
+
+    def _until_next(self, work: DueWork, begun: int) -> float:
+        """Return for how many seconds there is nothing to do after work was started, `begun` creates among it. A step
+        that ends wakes `run`; it looks sooner if something due may be left."""
+        if (
+            (work.own_creates and begun < work.creates)
+            or not self._quarantine.open
+            or len(self._busy) >= PUSHES_AT_ONCE
+        ):
+            return BUSY_SECONDS
+        return IDLE_SECONDS if work.next_after is None else max(0.0, (work.next_after - self.clock()) / 1000)
 
     def _until_due(self, work: DueWork) -> float:
         seconds = IDLE_SECONDS if work.next_due is None else (work.next_due - self.clock()) / 1000
@@ -461,14 +475,15 @@ class Engine:
             shards=self.membership.shards,
         )
 
-    async def _claim(self, work: DueWork) -> list[Task]:
-        """Claim all tasks that may be advanced now, and begin the creates that may start; their tasks are included, now
-        `submitting`. At most `PUSHES_AT_ONCE` are in work; none is claimed after `stop`."""
+    async def _claim(self, work: DueWork) -> tuple[Sequence[Task], Sequence[Task]]:
+        """Claim all tasks that may be advanced now, and begin the creates that may start. Return the claimed tasks, and
+        apart from them those whose creates have begun. At most `PUSHES_AT_ONCE` are in work; none is claimed after
+        `stop`."""
         room = PUSHES_AT_ONCE - len(self._busy)
         if self._stopping or room <= 0:
-            return []
+            return (), ()
         if self._perhaps_begun:
-            return await self._find_begun()
+            return (), await self._find_begun()
         due = await self._claim_due(work, room)
         self._begun([task for task in due if task.attempts])
         most = min(room - len(due), work.room, work.creates) if work.own_creates and self._quarantine.open else 0
@@ -476,9 +491,8 @@ class Engine:
             self._turns.none_can_begin()
         creates = await self._begin_creates(most)
         self._begun(creates)
-        claimed = [*due, *creates]
-        self._busy.update(task.id for task in claimed)
-        return claimed
+        self._busy.update(task.id for task in (*due, *creates))
+        return due, creates
 
     def _begun(self, claimed: Sequence[Task]) -> None:
         """Register with the quarantine: risky tasks, whose attempts are counted, and creates, of which it would be

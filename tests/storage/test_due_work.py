@@ -16,7 +16,9 @@ from storage.stores import Stores
 from tests.storage.rows import BACKENDS, LEASE, NOW, opened_stores, prepared, stored
 
 LIMITS: Final = CreateLimits(per_window=3, window_ms=10_500, unanswered_ms=90_000, in_flight=1_000)
-NOTHING: Final = DueWork(claimable=False, next_due=None, creates=0, own_creates=False, room=3, room_at=None)
+NOTHING: Final = DueWork(
+    claimable=False, next_due=None, next_after=None, creates=0, own_creates=False, room=3, room_at=None
+)
 FIRST: Final = Shards(count=2, ids=frozenset({0}))
 SECOND: Final = Shards(count=2, ids=frozenset({1}))
 SECOND_GUILD: Final = 1 << TIME_BITS_FROM
@@ -56,6 +58,13 @@ async def test_a_task_is_claimable_exactly_while_a_claim_finds_it(stores: Stores
     assert (await look(stores, now=ended)).claimable
     assert not (await look(stores, now=ended, owner=other)).claimable, "a suspect"
     assert await stores.claims.claim(other, now=ended, lease_ms=LEASE, limit=9) == ()
+
+
+async def test_of_what_is_due_later_the_next_is_known_beside_what_is_due_now(stores: Stores) -> None:
+    for due in (NOW + 30, NOW, NOW + 20, NOW - 10):
+        await stored(stores, now=due)
+    work = await look(stores)
+    assert (work.next_due, work.next_after) == (NOW - 10, NOW + 20)
 
 
 async def test_a_waiting_create_is_of_one_shard_and_counts_for_all(stores: Stores) -> None:
