@@ -85,13 +85,14 @@ async def test_a_full_window_says_when_it_can_have_room(stores: Stores) -> None:
     began = [await begin(stores, now=NOW + n) for n in range(3)]
     full = await look(stores, now=NOW + 3)
     assert (full.room, full.room_at, full.own_creates) == (0, NOW + LIMITS.unanswered_ms, True)
-    for task, answered in zip(began, (700, 600, 800), strict=True):
+    for task, answered, first in zip(began, (700, 600, 800), (700, 600, 600), strict=True):
         await stores.tasks.move(task, TaskState.GENERATING, now=NOW + answered, why="taken", job_id=f"k{answered}")
-    first = NOW + 600 + LIMITS.window_ms
-    full, free = await look(stores, now=first - 1), await look(stores, now=first)
-    assert (full.room, full.room_at) == (0, first)
+        assert (await look(stores, now=NOW + 900)).room_at == NOW + first + LIMITS.window_ms
+    leaves = NOW + 600 + LIMITS.window_ms
+    full, free = await look(stores, now=leaves - 1), await look(stores, now=leaves)
+    assert (full.room, full.room_at) == (0, leaves)
     assert (free.room, free.room_at) == (1, None)
-    await begin(stores, now=first)
+    await begin(stores, now=leaves)
 
 
 async def test_a_pause_that_the_image_api_asked_for_says_when_it_ends(stores: Stores) -> None:
