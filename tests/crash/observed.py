@@ -28,8 +28,8 @@ def rows_from(found: Iterable[Sequence[Any]]) -> tuple[Row, ...]:
 
 
 async def rows_in(database: Database) -> tuple[Row, ...]:
-    """Return the tasks in an open database."""
-    async with database.read() as connection:
+    """Return the tasks in an open database, also if the machine is so busy that this takes long."""
+    async with database.read(limited=False) as connection:
         return rows_from((await connection.execute(sa.text(SELECT_ROWS))).all())
 
 

@@ -68,6 +68,10 @@ class DatabaseSite:
         self._running.close()
 
 
+_PREPARING: Final = asyncio.Lock()
+"""Alembic keeps state of a migration in its modules, so that one process cannot run two at the same time."""
+
+
 @asynccontextmanager
 async def database_site(processes: int) -> AsyncIterator[DatabaseSite]:
     with installed_postgres() as server:
@@ -75,7 +79,8 @@ async def database_site(processes: int) -> AsyncIterator[DatabaseSite]:
         site = DatabaseSite(server=server, relays=[Relay([socket]) for _ in range(processes)])
         site.start()
         try:
-            await server.prepare()
+            async with _PREPARING:
+                await server.prepare()
             async with _opened(site.relays):
                 yield site
         finally:
