@@ -40,7 +40,7 @@ from storage.models import Changes, Reference, Task, TaskState, new_id
 from storage.pictures import PictureStore
 from storage.schema import tasks as table
 from storage.stores import Stores
-from storage.tasks import ORIGIN, REQUEST, TaskStore
+from storage.tasks import FRESH, ORIGIN, REQUEST, TaskStore
 from tests.worlds.stand_in_discord import StandInDiscord
 
 ANSWER_SECONDS: Final = 0.1
@@ -145,18 +145,12 @@ def _row(index: int, now: int, *, due_now: bool) -> dict[str, Any]:
         **{name: getattr(new, name) for name in ORIGIN},
         **{name: getattr(new.request, name) for name in REQUEST},
         "id": new_id(),
+        **FRESH,
         "state": TaskState.GENERATING,
         "created_at": begun,
         "prepared_at": begun,
         "generating_at": begun,
         "due_at": now if due_now else now + int(wait * (index * 0.618 % 1)),
-        "lease_until": 0,
-        "failures": 0,
-        "faults": 0,
-        "by_upload": False,
-        "progress": 0.0,
-        "reason_parameters": {},
-        "charged": True,
         "job_id": f"kie{index}",
     }
 

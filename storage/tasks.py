@@ -46,7 +46,7 @@ SET_CARD: Final = Prepared(
 ATTACHED: Final = sa.insert(references)
 ORIGIN: Final = [field.name for field in fields(NewTask) if field.name != "request"]
 REQUEST: Final = [field.name for field in fields(PictureRequest) if field.name != "references"]
-_FRESH: Final[Mapping[str, Any]] = {
+FRESH: Final[Mapping[str, Any]] = {
     "state": TaskState.QUEUED,
     "lease_until": 0,
     "failures": 0,
@@ -56,9 +56,10 @@ _FRESH: Final[Mapping[str, Any]] = {
     "reason_parameters": {},
     "charged": True,
 }
+"""Columns of every new task."""
 INSERTED: Final = Prepared(
     sa.insert(tasks).returning(tasks),
-    (*ORIGIN, *REQUEST, *_FRESH, "id", "created_at", "due_at", "prepared_at", "spoiler", "provider", "family_id"),
+    (*ORIGIN, *REQUEST, *FRESH, "id", "created_at", "due_at", "prepared_at", "spoiler", "provider", "family_id"),
 )
 
 
@@ -265,7 +266,7 @@ async def insert_task(connection: Transaction, new: NewTask, *, now: int, prepar
     """Insert a task as `queued`, with its references and first event, without a check of the limits."""
     asked = {name: getattr(new, name) for name in ORIGIN} | {name: getattr(new.request, name) for name in REQUEST}
     row = {
-        **_FRESH,
+        **FRESH,
         **asked,
         "id": new_id(),
         "created_at": now,
