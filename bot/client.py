@@ -162,6 +162,8 @@ class Atelier(commands.AutoShardedBot):
                 return True
             if await key_values.take_turn(PUBLISHING_FACT, clock=clock, every_ms=PUBLISH_WITHIN_MS) == 0:
                 try:
+                    if not force and await key_values.get(PUBLISHED_FACT) == digest:
+                        break  # another process published them between the look above and this turn
                     await self._publish(key_values, digest)
                 finally:
                     await key_values.set(PUBLISHING_FACT, None)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ from bot import client
 from bot.client import COMMAND_IDS_FACT, PUBLISHING_FACT
 from bot.texts import link_commands, texts_in
 from storage.database import Database
+from storage.key_values import KeyValueStore
 from storage.stores import Stores
 from tests.wire.traps import Moment, reset
 from tests.worlds.bot_world import BotWorld
@@ -106,3 +108,16 @@ async def test_of_processes_that_start_at_the_same_moment_one_publishes(
             assert await world.client.publish_commands(stores[0]) is False
             assert await world.client.publish_commands(stores[0], force=True) is True
         assert await stores[0].get(PUBLISHING_FACT) is None
+
+
+async def test_commands_that_were_published_before_the_own_turn_are_not_published_again(world: BotWorld) -> None:
+    class SlowToTakeTurns(KeyValueStore):
+        async def take_turn(self, name: str, *, clock: Callable[[], int], every_ms: int) -> int:
+            assert await world.client.publish_commands(other) is True
+            return await super().take_turn(name, clock=clock, every_ms=every_ms)
+
+    async with (await postgres()).database() as url, Database.open(url) as database:
+        other = Stores.on(database).key_values
+        with world.env.time_context():
+            assert await world.client.publish_commands(SlowToTakeTurns(database)) is False
+        assert await other.get(PUBLISHING_FACT) is None
