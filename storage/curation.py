@@ -11,13 +11,15 @@ import sqlalchemy as sa
 
 from storage.community import Repost, RepostKind
 from storage.database import Database
-from storage.models import Task, TaskState
+from storage.models import OPEN_STATES, Task
 from storage.outbox import Outbox
 from storage.rows import values
 from storage.schema import batches, reposts, tasks
 from storage.transactions import Transaction
 
-_OVER: Final = (TaskState.CLOSED, TaskState.CANCELLED)
+_OVER: Final = tasks.c.state.not_in(OPEN_STATES)
+"""The task is closed or cancelled. Matched so that SQLite finds the few due ones by the index of `sync_at`; by "is one
+of", it reads all that are over."""
 
 
 class CurationStore:
@@ -31,7 +33,7 @@ class CurationStore:
             key=lambda task: tasks.c.id == task.id,
             select=sa.select(tasks),
             read=Task,
-            condition=tasks.c.state.in_(_OVER),
+            condition=_OVER,
             guild=tasks.c.guild_id,
         )
 

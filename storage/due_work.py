@@ -70,16 +70,14 @@ class DueWorkStore:
 def _statement(shards: Shards | None, *, risky: bool) -> Prepared:
     now, owner = sa.bindparam("now", type_=sa.BigInteger), sa.bindparam("owner", type_=sa.Text)
     waiting = fair_queue.waiting_creates(now)
-    due = fair_queue.due_times(now, shards=shards).subquery().c.due
-    times = sa.select(
-        sa.func.min(due).label("next_due"), sa.func.min(sa.case((due > now, due))).label("next_after")
-    ).subquery()
+    longest_due = fair_queue.longest_due(now, shards=shards).scalar_subquery()
+    next_after = fair_queue.next_after(now, shards=shards).subquery()
     some = waiting.limit(sa.bindparam("most", type_=sa.Integer)).subquery()
     return Prepared(
         sa.select(
             fair_queue.claimable(now, owner, risky=risky, shards=shards).order_by(None).exists().label("claimable"),
-            times.c.next_due,
-            times.c.next_after,
+            sa.func.coalesce(longest_due, next_after.c.due).label("next_due"),
+            next_after.c.due.label("next_after"),
             sa.select(sa.func.count()).select_from(some).scalar_subquery().label("creates"),
             waiting.where(within(shards, tasks.c.guild_id)).exists().label("own_creates"),
             *WINDOW_COLUMNS,

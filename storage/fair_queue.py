@@ -11,6 +11,7 @@ happens.
 from __future__ import annotations
 
 import functools
+from collections.abc import Sequence
 from typing import Any, Final, TypeAlias
 
 import sqlalchemy as sa
@@ -36,8 +37,16 @@ FURTHER: Final = sa.and_(
     tasks.c.removed_at.is_(None),
 )
 """The task wants a further create: its first one was accepted, and its asker still wants the pictures posted."""
-IN_QUESTION: Final = sa.and_(tasks.c.claimed_job_id.is_not(None), tasks.c.state == TaskState.CLOSED)
-"""The task is closed, but a callback says that its create was accepted."""
+FURTHER_BY_TIME: Final = sa.and_(
+    tasks.c.state.not_in([state for state in TaskState if state is not TaskState.GENERATING]),
+    tasks.c.withheld_at.is_(None),
+    tasks.c.removed_at.is_(None),
+)
+"""Together with a bound of `next_create_at`: `FURTHER`. The state is matched so that SQLite finds these few tasks by
+the index of `next_create_at` and does not read all generating ones."""
+IN_QUESTION: Final = sa.and_(tasks.c.claimed_job_id >= "", tasks.c.state.not_in(OPEN_STATES))
+"""The task is closed, but a callback says that its create was accepted. Matched so that SQLite finds these few tasks by
+the index of `claimed_job_id` and does not read all closed ones."""
 RISKY: Final = sa.or_(sa.and_(QUEUED, sa.not_(PREPARED)), tasks.c.state == TaskState.SETTLED)
 """Work that processes bytes from outside (attachments, results) and may kill the process: its attempts are counted."""
 UNDER_WAY: Final = creates.c.state.in_([CreateState.SENT, CreateState.TAKEN, CreateState.UNCONFIRMED])
@@ -55,12 +64,14 @@ def claimable(
     """Select due and unowned tasks that wait for work, oldest due time first, but no prepared queued ones: their
     creates begin in fair order (`next_create`). `RISKY` work is selected only with `risky`, and without `suspects` of
     other owners."""
-    claimed = sa.or_(tasks.c.state.in_([TaskState.SUBMITTING, TaskState.GENERATING]), IN_QUESTION)
+    kinds: sa.ColumnElement[bool] = tasks.c.state.in_([TaskState.SUBMITTING, TaskState.GENERATING])
     if risky:
         unsuspected = sa.or_(tasks.c.attempts == 0, tasks.c.owner == owner)
-        claimed = sa.or_(claimed, sa.and_(RISKY, unsuspected))
+        kinds = sa.or_(kinds, sa.and_(RISKY, unsuspected))
+    opened = sa.and_(tasks.c.state.in_(OPEN_STATES), waiting(now), kinds)
+    claimed = sa.or_(opened, sa.and_(IN_QUESTION, waiting(now)))
     own = within(shards, tasks.c.guild_id)
-    return sa.select(tasks.c.id).where(claimed, waiting(now), own).order_by(tasks.c.due_at, tasks.c.id)
+    return sa.select(tasks.c.id).where(claimed, own).order_by(tasks.c.due_at, tasks.c.id)
 
 
 def suspects(now: Moment) -> sa.ColumnElement[bool]:
@@ -69,14 +80,35 @@ def suspects(now: Moment) -> sa.ColumnElement[bool]:
     return sa.and_(RISKY, tasks.c.attempts > 0, _unowned(now))
 
 
-def due_times(now: Moment, *, shards: Shards | None = None) -> sa.Select[int]:
-    """Select the due times (ms), past and future, as `due`, of the unowned tasks that wait for any work, a further
-    create included, but for the creates that are due already."""
-    wanting = sa.and_(sa.or_(tasks.c.state.in_(OPEN_STATES), IN_QUESTION), within(shards, tasks.c.guild_id))
-    due_create = sa.and_(QUEUED, PREPARED, tasks.c.due_at <= now)
-    create_first = sa.and_(FURTHER, tasks.c.next_create_at < tasks.c.due_at, tasks.c.next_create_at > now)
-    due = sa.case((create_first, tasks.c.next_create_at), else_=tasks.c.due_at).label("due")
-    return sa.select(due).where(wanting, sa.not_(due_create), _unowned(now))
+def longest_due(now: Moment, *, shards: Shards | None = None) -> sa.Select[int]:
+    """Select as `due` the earliest due time (ms; not in the future) of the unowned tasks that wait for any work but a
+    create; NULL if there is none."""
+    past, unprepared = tasks.c.due_at <= now, sa.not_(PREPARED)
+    firsts = [
+        _first(tasks.c.due_at, tasks.c.state == state, past, *([unprepared] if state is TaskState.QUEUED else []))
+        for state in sorted(OPEN_STATES)
+    ]
+    return _earliest([*firsts, _first(tasks.c.due_at, IN_QUESTION, past)], now, shards)
+
+
+def next_after(now: Moment, *, shards: Shards | None = None) -> sa.Select[int]:
+    """Select as `due` the earliest time (ms) after `now` at which an unowned task becomes due for any work, a further
+    create included; NULL if there is none."""
+    firsts = [_first(tasks.c.due_at, tasks.c.state == state, tasks.c.due_at > now) for state in sorted(OPEN_STATES)]
+    further = _first(tasks.c.next_create_at, FURTHER_BY_TIME, tasks.c.next_create_at > now)
+    return _earliest([*firsts, _first(tasks.c.due_at, IN_QUESTION, tasks.c.due_at > now), further], now, shards)
+
+
+def _first(due: sa.Column[Any], *which: sa.ColumnElement[bool]) -> sa.Select[Any]:
+    return sa.select(due).where(*which).order_by(due).limit(1)
+
+
+def _earliest(firsts: Sequence[sa.Select[Any]], now: Moment, shards: Shards | None) -> sa.Select[int]:
+    """Select the minimum of what each of `firsts` selects of the unowned tasks of these shards. Each finds its row at
+    the beginning of an index; for the minimum of all rows, the databases would read all of them."""
+    own = [first.where(_unowned(now), within(shards, tasks.c.guild_id)).scalar_subquery() for first in firsts]
+    due = sa.union_all(*[sa.select(first.label("due")) for first in own]).subquery().c.due
+    return sa.select(sa.func.min(due).label("due"))
 
 
 @functools.lru_cache(maxsize=KEPT_STATEMENTS)
@@ -113,7 +145,7 @@ def _wants_create(now: Moment) -> sa.ColumnElement[bool]:
 
 
 def _wants_further(now: Moment) -> sa.ColumnElement[bool]:
-    return sa.and_(FURTHER, tasks.c.next_create_at <= now, _unowned(now))
+    return sa.and_(FURTHER_BY_TIME, tasks.c.next_create_at <= now, _unowned(now))
 
 
 def queue() -> sa.Select[Any]:

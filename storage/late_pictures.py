@@ -24,8 +24,12 @@ from storage.transactions import Transaction
 from storage.transitions import write_event
 
 NONCE_BYTES: Final = 9
-FREE: Final = sa.and_(tasks.c.owner.is_(None), tasks.c.state.in_([TaskState.SETTLED, TaskState.CLOSED]))
-"""No worker is delivering the outcome, so its pictures and parts may change."""
+FREE: Final = sa.and_(
+    tasks.c.owner.is_(None),
+    tasks.c.state.not_in([state for state in TaskState if state not in (TaskState.SETTLED, TaskState.CLOSED)]),
+)
+"""The task is settled or closed and no worker is delivering the outcome, so its pictures and parts may change. Matched
+so that SQLite begins with the few due pictures; by "is one of", it begins with all closed tasks."""
 
 
 class LatePictureStore:

@@ -91,7 +91,10 @@ class PartStore:
     async def collected(self, parts: Sequence[OutcomePart], *, channel_id: int, message_id: int) -> None:
         """Store that one message carries all these parts, by the route `collected`, in one transaction."""
         keys = [(part.task_id, part.number) for part in parts]
-        these = sa.tuple_(outcome_parts.c.task_id, outcome_parts.c.number).in_(keys)
+        these = sa.and_(
+            outcome_parts.c.task_id.in_(sorted({part.task_id for part in parts})),  # SQLite has no index for a tuple
+            sa.tuple_(outcome_parts.c.task_id, outcome_parts.c.number).in_(keys),
+        )
         place = {"message_channel_id": channel_id, "message_id": message_id, "route": Route.COLLECTED}
         async with self._database.write() as connection:
             await connection.execute(sa.update(outcome_parts).where(these).values(place))

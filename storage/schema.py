@@ -188,7 +188,7 @@ creates = sa.Table(
     "creates",
     metadata,
     sa.Column("id", sa.Integer, primary_key=True),
-    sa.Column("task_id", sa.String(32), sa.ForeignKey("tasks.id", ondelete="CASCADE"), nullable=False, index=True),
+    sa.Column("task_id", sa.String(32), sa.ForeignKey("tasks.id", ondelete="CASCADE"), nullable=False),
     sa.Column("at", sa.BigInteger, nullable=False, index=True),
     sa.Column("token_digest", sa.String(64), unique=True),
     sa.Column("provider", sa.String(32), nullable=False, server_default=DEFAULT.form.value),
@@ -205,6 +205,7 @@ creates = sa.Table(
     sa.Column("answered_at", sa.BigInteger),
     *_at_least(0, "number"),
     sa.Index(None, "state"),
+    sa.Index(None, "task_id", "state"),
     sa.Index(None, "answered_at", "at"),
 )
 
