@@ -53,6 +53,8 @@ PAUSE_SECONDS = (4.0, 12.0)
 SAMPLE_SECONDS = 1.0
 SETTLING_SECONDS = 5.0
 """For this long after a fault or a start, a command may still get no answer."""
+RECONNECT_SECONDS = 300.0
+"""How long a fault may keep the bot disconnected: discord.py waits longer after each attempt that failed."""
 DRAIN_SECONDS = 180.0
 ANSWER_WITHIN = timedelta(seconds=15)
 """Instead of Discord's 3 s, because the servers of the test share the processor with the bot."""
@@ -175,7 +177,7 @@ class Day:
             began = time.monotonic()
             async with self.faults[name]():
                 await asyncio.sleep(self.dice.uniform(*FAULT_SECONDS))
-            await self.discord.connected()
+            await self.discord.connected(within_seconds=RECONNECT_SECONDS)
             self._note_disturbance(began)
 
     def _note_disturbance(self, began: float) -> None:

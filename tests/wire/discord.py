@@ -114,15 +114,18 @@ class LoopbackDiscord:
         """How often the commands were published."""
         return self.rest.published
 
-    async def until(self, condition: Callable[[], Any]) -> Any:
+    async def until(self, condition: Callable[[], Any], *, within_seconds: float = LONGEST_SECONDS) -> Any:
         """Wait until the condition holds, checked after every change here; return its value."""
-        async with asyncio.timeout(LONGEST_SECONDS), self.changed:
+        async with asyncio.timeout(within_seconds), self.changed:
             return await self.changed.wait_for(condition)
 
-    async def connected(self, *, since: int = 0, shards: int = 1) -> None:
+    async def connected(self, *, since: int = 0, shards: int = 1, within_seconds: float = LONGEST_SECONDS) -> None:
         """Wait until `shards` shards are connected, in sessions begun after the first `since` (`gateway.begun`)."""
         gateway = self.gateway
-        await self.until(lambda: gateway.begun >= since + shards and len(gateway.connected()) >= shards)
+        await self.until(
+            lambda: gateway.begun >= since + shards and len(gateway.connected()) >= shards,
+            within_seconds=within_seconds,
+        )
 
     # What people do
 
