@@ -50,11 +50,14 @@ UNLEARNT: Final = Durations(prior_seconds=DEFAULT.usual_seconds[0])
 RESUME_SECONDS: Final = 40.0
 BARE_COMMITS: Final = 1000
 SIZES: Final = (100, 1000, 10_000)
+HISTORY: Final = 100_000
+"""Closed tasks in the database of one more case."""
 
 
 async def measure(quick: bool) -> list[Table]:
     sizes, seconds, resumed = ((20,), 0.5, 20) if quick else (SIZES, 15.0, 10_000)
     holding = [await _apart("steady", size, seconds) for size in sizes]
+    holding.append(await _apart("steady", sizes[0], seconds, history=1000 if quick else HISTORY))
     resuming = await _apart("resume", resumed, 0.0)
     return [
         Table(name="hold", title="tasks in flight, as old as 20 creates in 11 s allow", rows=tuple(holding)),
@@ -62,8 +65,8 @@ async def measure(quick: bool) -> list[Table]:
     ]
 
 
-async def _apart(case: str, size: int, seconds: float) -> Row:
-    arguments = [sys.executable, "-m", "benchmarks.hold", case, str(size), str(seconds)]
+async def _apart(case: str, size: int, seconds: float, *, history: int = 0) -> Row:
+    arguments = [sys.executable, "-m", "benchmarks.hold", case, str(size), str(seconds), str(history)]
     process = await asyncio.create_subprocess_exec(*arguments, stdout=PIPE, cwd=Path(__file__).parent.parent)
     output, _ = await process.communicate()
     if process.returncode:
@@ -128,12 +131,16 @@ async def no_reference(reference: Reference) -> bytes:
     raise AssertionError("there are no references")
 
 
-async def _fill(database: Database, tasks: Observed, number: int, *, due_now: bool) -> None:
-    """Insert `number` rows in flight, the newest created just now."""
-    now = now_ms()
-    rows = [_row(index, now, due_now=due_now) for index in range(number)]
-    tasks.due = {row["job_id"]: row["due_at"] for row in rows}
+async def _fill(database: Database, tasks: Observed, number: int, *, due_now: bool, history: int) -> None:
+    """Insert `history` closed rows, then `number` rows in flight, the newest created just now."""
+    before, over = now_ms(), {"state": TaskState.CLOSED, "settled_at": now_ms(), "closed_at": now_ms()}
+    closed = [_row(number + index, before, due_now=False) | over for index in range(history)]
     async with database.write() as connection:
+        if closed:
+            await connection.execute(sa.insert(table), closed)
+        now = now_ms()
+        rows = [_row(index, now, due_now=due_now) for index in range(number)]
+        tasks.due = {row["job_id"]: row["due_at"] for row in rows}
         await connection.execute(sa.insert(table), rows)
 
 
@@ -155,13 +162,13 @@ def _row(index: int, now: int, *, due_now: bool) -> dict[str, Any]:
     }
 
 
-async def _hold(case: str, number: int, seconds: float) -> Row:
+async def _hold(case: str, number: int, seconds: float, history: int) -> Row:
     async with AsyncExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
         database = await stack.enter_async_context(Database.open(f"sqlite+aiosqlite:///{folder / 'atelier.db'}"))
         await migrate(database)
         tasks = Observed(database)
-        await _fill(database, tasks, number, due_now=case == "resume")
+        await _fill(database, tasks, number, due_now=case == "resume", history=history)
         api = Slow(tasks)
         engine = Engine(
             stores=replace(Stores.on(database), tasks=tasks),
@@ -173,7 +180,7 @@ async def _hold(case: str, number: int, seconds: float) -> Row:
             policy=Policy(limits=NO_LIMITS, keep_pictures=timedelta(days=1), max_in_flight=max(number, 100)),
         )
         if case == "steady":
-            return await _steady(engine, api, number, seconds)
+            return {"in flight": number, "closed before": history, **await _steady(engine, api, number, seconds)}
         return await _resumed(engine, api, number, folder)
 
 
@@ -189,7 +196,6 @@ async def _steady(engine: Engine, api: Slow, number: int, seconds: float) -> Row
     engine.stop()
     await running
     return {
-        "in flight": number,
         "polls per second": len(late) / seconds,
         "CPU of one core": share,
         "CPU ms per poll": share * seconds * 1000 / len(late),
@@ -240,5 +246,6 @@ if __name__ == "__main__":
     parser.add_argument("case", choices=["steady", "resume"])
     parser.add_argument("number", type=int)
     parser.add_argument("seconds", type=float)
+    parser.add_argument("history", type=int)
     given = parser.parse_args()
-    print(json.dumps(asyncio.run(_hold(given.case, given.number, given.seconds))))
+    print(json.dumps(asyncio.run(_hold(given.case, given.number, given.seconds, given.history))))
