@@ -49,11 +49,13 @@ async def card_facts(connection: Transaction, task: Task) -> CardFacts:
 
 
 def _sorted(found: Sequence[Sequence[Any]], pictures: tuple[Reference, ...]) -> CardFacts:
+    # Sorted here, because SQLite sorts by reading all tasks of the asker in the order of an index.
+    newest = sorted(found, key=lambda fact: (fact[2], fact[1]), reverse=True)
     return CardFacts(
         place=next((moment for kind, _, moment in found if kind == "place"), None),
         references=pictures,
-        undelivered=tuple(kept_id for kind, kept_id, _ in found if kind == "task"),
-        undelivered_batches=tuple(kept_id for kind, kept_id, _ in found if kind == "batch"),
+        undelivered=tuple(kept_id for kind, kept_id, _ in newest if kind == "task"),
+        undelivered_batches=tuple(kept_id for kind, kept_id, _ in newest if kind == "batch"),
     )
 
 
@@ -70,8 +72,7 @@ def _facts(*, placed: bool) -> Prepared:
     if placed:
         place = fair_queue.PLACE.subquery()
         facts.append(sa.select(sa.literal("place", sa.Text), sa.literal("", sa.Text), place.c.turn))
-    every = sa.union_all(*facts).subquery()
-    return Prepared(sa.select(every).order_by(every.c.created_at.desc(), every.c.id.desc()))
+    return Prepared(sa.union_all(*facts))
 
 
 PLACED: Final = _facts(placed=True)

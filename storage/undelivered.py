@@ -14,10 +14,8 @@ from storage.models import Task
 from storage.schema import tasks
 from storage.transitions import compare_and_set
 
-KEPT: Final = (
-    sa.select(tasks.c.asker_id, tasks.c.id)
-    .where(tasks.c.asker_id.in_(sa.bindparam("askers", expanding=True)), OFFERED_TASK)
-    .order_by(tasks.c.created_at.desc(), tasks.c.id.desc())
+KEPT: Final = sa.select(tasks.c.asker_id, tasks.c.id, tasks.c.created_at).where(
+    tasks.c.asker_id.in_(sa.bindparam("askers", expanding=True)), OFFERED_TASK
 )
 
 
@@ -64,8 +62,9 @@ class UndeliveredStore:
 
 
 def by_asker(rows: Iterable[Any]) -> Mapping[int, tuple[str, ...]]:
-    """Group the rows, each the id of an asker and of something kept for this asker, in their order."""
+    """Group the rows, each the id of an asker, the id of something kept for this asker and its time; newest first. They
+    are sorted here, because SQLite sorts by reading all tasks of the asker in the order of an index."""
     found = defaultdict[int, tuple[str, ...]](tuple)
-    for asker_id, kept_id in rows:
+    for asker_id, kept_id, _ in sorted(rows, key=lambda row: (row[2], row[1]), reverse=True):
         found[asker_id] += (kept_id,)
     return found

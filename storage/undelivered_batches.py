@@ -17,10 +17,8 @@ from storage.models import Route
 from storage.schema import batch_messages, batches
 from storage.undelivered import by_asker
 
-OFFERED: Final = (
-    sa.select(batches.c.asker_id, batches.c.id)
-    .where(batches.c.asker_id.in_(sa.bindparam("askers", expanding=True)), OFFERED_BATCH)
-    .order_by(batches.c.created_at.desc(), batches.c.id.desc())
+OFFERED: Final = sa.select(batches.c.asker_id, batches.c.id, batches.c.created_at).where(
+    batches.c.asker_id.in_(sa.bindparam("askers", expanding=True)), OFFERED_BATCH
 )
 
 

@@ -88,14 +88,14 @@ async def periodic_jobs(world: EngineWorld) -> None:
 
 
 async def add_history(world: EngineWorld, number: int) -> None:
-    """Copy the tasks of the database, with all that belongs to them, until there are `number` more: of other people, a
-    month older."""
+    """Copy the tasks of the database, with all that belongs to them, until there are `number` more, a month
+    older."""
     async with world.database.write() as connection:
         done = [row._asdict() for row in await connection.execute(sa.select(tasks))]
         copies = [done[at % len(done)] for at in range(number)]
         new_ids = [new_id() for _ in copies]
         rows = [
-            _older(task) | {"id": id_, "interaction_id": -10_000 - at, "asker_id": 10**6 + at % 100, "batch_id": None}
+            _older(task) | {"id": id_, "interaction_id": -10_000 - at, "batch_id": None}
             for at, (task, id_) in enumerate(zip(copies, new_ids, strict=True))
         ]
         if rows:
