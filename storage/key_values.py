@@ -42,7 +42,8 @@ class KeyValueStore:
         Take a turn unless one of this name was taken less than `every_ms` ago, by whatever process. Return 0 if it was
         taken, else the milliseconds until one may be. The clock is read once it is this process's turn to look.
 
-        A process that dies in its turn delays the next one by at most `every_ms`. A turn in the future was taken
+        A process that dies in its turn delays the next one by at most `every_ms`. The clocks of two processes differ a
+        little, so a turn may have been taken in the near future. One that is further ahead than `every_ms` was taken
         before the clock was set back, and does not count.
         """
         async with self._database.write() as connection:
@@ -50,7 +51,7 @@ class KeyValueStore:
             taken = await _value(connection, name)
             now = clock()
             wait = int(taken) + every_ms - now if taken is not None else 0
-            if 0 < wait <= every_ms:
+            if 0 < wait <= 2 * every_ms:
                 return wait
             await _set(connection, name, str(now))
             return 0

@@ -90,6 +90,12 @@ async def test_a_turn_from_before_the_clock_was_set_back_holds_nobody_up() -> No
         assert await shared.take_turn("identify 0", clock=lambda: NOW, every_ms=5_000) == 0
 
 
+async def test_a_turn_that_a_process_with_a_clock_ahead_has_taken_counts() -> None:
+    async with key_values() as shared:
+        assert await shared.take_turn("identify 0", clock=lambda: NOW + 20, every_ms=5_000) == 0
+        assert await shared.take_turn("identify 0", clock=lambda: NOW, every_ms=5_000) == 5_020
+
+
 async def test_of_many_who_want_a_turn_at_once_one_gets_it() -> None:
     async with key_values() as shared:
         waits = await asyncio.gather(
