@@ -33,7 +33,7 @@ from bot.net.attachments import HOSTS
 from bot.net.public_addresses import FAKE_REMEDY, is_fake
 from bot.net.sessions import discord_proxy, open_session
 from bot.process.logs import SecretRedactor
-from storage.availability import POOLER
+from storage.availability import NO_TLS, PG_HBA, POOLER, REFUSED_CERTIFICATE
 from storage.catalogue import DEFAULT, Model, catalogue
 from storage.database import Database, DatabaseAway, DatabaseInUse
 from storage.migrations import DatabaseNewer, pending
@@ -69,12 +69,16 @@ LONGEST_PRICE: Final = 200
 
 AWAY_REMEDIES: Final = {
     "it refuses the user or the password": "check user and password in DATABASE_URL, and the server's pg_hba.conf",
+    PG_HBA: "add the bot to the server's pg_hba.conf; if it demands TLS, set sslmode=require in DATABASE_URL",
+    NO_TLS: "set ssl = on in the server's postgresql.conf, or take sslmode out of DATABASE_URL if its network is safe",
+    REFUSED_CERTIFICATE: "let sslrootcert in DATABASE_URL name the certificate of the server's authority, and the host "
+    "name be one of those in the server's certificate",
     "there is no such database": "create it, as the server's owner: CREATE DATABASE atelier OWNER the role of the bot",
     "its host name is not known": "check the host name in DATABASE_URL, and this machine's name resolution (DNS)",
     POOLER: "append ?pgbouncer=true to DATABASE_URL, or &pgbouncer=true if it has a ? already",
     "it has no connection left (max_connections)": "lower DATABASE_POOL, or raise the server's max_connections",
 }
-"""What to do about what `DatabaseAway` says."""
+"""What to do about what `DatabaseAway` says, by how that begins."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -157,7 +161,8 @@ async def _server(settings: Settings) -> Sequence[Finding]:
             found = await report(database)
             waiting = 0 if found.foreign_tables else await pending(database)
     except DatabaseAway as away:
-        remedy = AWAY_REMEDIES.get(str(away), "check that the server runs, DATABASE_URL, and the network and firewall")
+        known = (remedy for why, remedy in AWAY_REMEDIES.items() if str(away).startswith(why))
+        remedy = next(known, "check that the server runs, DATABASE_URL, and the network and firewall")
         return [Finding(name="database", ok=False, detail=f"cannot be used: {away}", remedy=remedy)]
     except DatabaseNewer as error:
         return [Finding(name="database", ok=False, detail=str(error), remedy="start the newer version of this program")]

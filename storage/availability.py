@@ -46,6 +46,13 @@ SETTLED_SECONDS: Final = 5.0
 connections, refuses some statements and takes others."""
 
 NO_ANSWER: Final = "it gave no answer in time"
+NO_TLS: Final = "it has no TLS, which the sslmode of the address demands"
+PG_HBA: Final = "its pg_hba.conf refuses this user, database or machine, or a connection without TLS"
+REFUSED_CERTIFICATE: Final = "its certificate is refused"
+REFUSED_TLS: Final = "rejected SSL upgrade"
+"""Words with which asyncpg says that a server has no TLS. The error has no class of its own."""
+OWN_FILES: Final = ("X509", "PEM")
+"""Parts of OpenSSL whose errors are about a file on this machine."""
 
 log = structlog.get_logger(__name__)
 
@@ -109,7 +116,7 @@ def why_away(error: BaseException) -> str | None:
     if code in AWAY_CODES | POOLER_CODES:
         return (AWAY_CODES | POOLER_CODES)[code]
     if code is not None and code.startswith(AWAY_CLASSES):
-        return "it refuses the user or the password" if code.startswith("28") else "the connection was lost"
+        return _why_refused(error) if code.startswith("28") else "the connection was lost"
     for cause in _causes(error):
         match cause:
             case DBAPIError(connection_invalidated=True):
@@ -118,10 +125,16 @@ def why_away(error: BaseException) -> str | None:
                 return NO_ANSWER
             case socket.gaierror():
                 return "its host name is not known"
+            case ssl.SSLCertVerificationError(verify_message=why):
+                return f"{REFUSED_CERTIFICATE} ({why.partition(',')[0]})"  # what follows is the address
+            case ssl.SSLError(library=library) if library in OWN_FILES:
+                return f"a file of its address is no certificate, key or list of them ({cause.reason})"
             case ssl.SSLError():
                 return f"its certificate or its TLS is refused ({getattr(cause, 'reason', None) or 'TLS'})"
             case ConnectionRefusedError() | FileNotFoundError():
                 return "it does not run, or not there"
+            case ConnectionError() if REFUSED_TLS in str(cause):
+                return NO_TLS
             case OSError():
                 return f"no connection ({cause.strerror or type(cause).__name__})"
             case asyncpg.TargetServerAttributeNotMatched():
@@ -138,11 +151,27 @@ def is_lasting(error: BaseException) -> bool:
     code = code_of(error)
     if code is not None:
         return code.startswith(LASTING)
-    return any(
-        isinstance(cause, (ssl.SSLCertVerificationError, asyncpg.ClientConfigurationError))
-        or (isinstance(cause, socket.gaierror) and cause.errno == socket.EAI_NONAME)
-        for cause in _causes(error)
-    )
+    return any(map(_is_lasting_cause, _causes(error)))
+
+
+def _is_lasting_cause(cause: BaseException) -> bool:
+    match cause:
+        case ssl.SSLCertVerificationError() | asyncpg.ClientConfigurationError():
+            return True
+        case ssl.SSLError(library=library):
+            return library in OWN_FILES
+        case socket.gaierror(errno=number):
+            return number == socket.EAI_NONAME
+        case ConnectionError():
+            return REFUSED_TLS in str(cause)
+        case _:
+            return False
+
+
+def _why_refused(error: BaseException) -> str:
+    """Return why a login is refused. The server's words may be in any language; the name of its file is in all."""
+    said_by_file = any("pg_hba.conf" in str(cause) for cause in _causes(error))
+    return PG_HBA if said_by_file else "it refuses the user or the password"
 
 
 def _causes(error: BaseException | None) -> Iterator[BaseException]:

@@ -12,9 +12,10 @@ server closes a connection, and the connection is replaced when it is next wante
 from __future__ import annotations
 
 import asyncio
+import os
 import socket
 import uuid
-from collections.abc import AsyncIterator, Iterator, Sequence
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from contextvars import ContextVar
 from typing import Any, Final
@@ -116,6 +117,7 @@ class Server:
             "tcp_user_timeout": f"{UNANSWERED_SECONDS}s",
             **({"default_transaction_read_only": "on"} if self._read_only else {}),
         }
+        _check_readable(self._address.files)
         connection = await asyncpg.connect(
             timeout=self._address.connect_seconds or CONNECT_SECONDS,
             connection_class=_Connection,
@@ -197,6 +199,14 @@ class Server:
         self.availability.failed(why, writes_alone=code in WRITES_ALONE, waited=waited)
         lost = code is None or code.startswith(("08", "57P"))
         return DatabaseAway(why, uncertain=committing and lost, lasting=is_lasting(error))
+
+
+def _check_readable(files: Mapping[str, str]) -> None:
+    """Raise an error that names the parameter: that of the driver for a missing file is the same as for a missing
+    socket of the server."""
+    for name, path in files.items():
+        if not os.access(path, os.R_OK):
+            raise asyncpg.ClientConfigurationError(f"the file of {name} cannot be read: {path}")
 
 
 def _cut(connections: Sequence[_Connection]) -> None:

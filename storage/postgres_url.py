@@ -29,6 +29,8 @@ TO_DRIVER: Final = frozenset(
      "ssl_max_protocol_version", "target_session_attrs", "passfile", "service", "krbsrvname", "gsslib"}
 )  # fmt: skip
 """Parameters that the driver reads as libpq does."""
+FILES: Final = frozenset({"sslrootcert", "sslcert", "sslkey", "sslcrl"})
+"""Parameters of these that name a file."""
 TO_SERVER: Final = frozenset({"application_name", "options", "search_path"})
 """Settings of the session."""
 IGNORED: Final = frozenset(
@@ -69,6 +71,8 @@ class ServerAddress:
 
     arguments: dict[str, Any] = field(repr=False)
     """Arguments of `asyncpg.connect`."""
+    files: dict[str, str]
+    """Files that the driver reads, by the parameter that names them."""
     settings: dict[str, str]
     """Settings of the session."""
     connect_seconds: int | None
@@ -117,6 +121,7 @@ def parse(url: str) -> ServerAddress:
     asked = f"?{urlencode(parameters, quote_via=quote)}" if parameters else ""
     return ServerAddress(
         arguments={"dsn": f"postgresql://{where}{asked}", **arguments},
+        files={name: parameters[name] for name in FILES & parameters.keys()},
         settings=settings,
         connect_seconds=int(seconds) if seconds else None,
         pooled=pooled,
