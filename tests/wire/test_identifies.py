@@ -5,21 +5,28 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
+from functools import partial
+from pathlib import Path
 from typing import Final
 
 import pytest
+from sqlalchemy.engine import make_url
 from structlog.testing import capture_logs
 
 from bot.client import Atelier
 from bot.endpoints import point_discord_at
 from bot.engine.clock import system_clock
 from bot.traffic import Identifies, StartLimits
+from storage.availability import Availability
 from storage.database import Database
 from storage.key_values import KeyValueStore
+from storage.postgres import for_people
 from tests.storage.rows import NOW
 from tests.wire.discord import LoopbackDiscord, loopback_discord
 from tests.wire.process import TOKEN
+from tests.worlds.database_line import database_line
 from tests.worlds.postgres import postgres
+from tests.worlds.waiting import eventually
 
 pytestmark = pytest.mark.usefixtures("discord_as_it_was")
 
@@ -117,14 +124,39 @@ async def test_no_shard_identifies_once_discord_allows_no_more_today() -> None:
     assert [entry["log_level"] for entry in logs] == ["warning", "warning"]
 
 
+async def test_a_database_that_gives_no_answer_for_a_while_is_asked_for_a_turn_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("storage.postgres.PERSON_SECONDS", 0.2)
+    monkeypatch.setattr("bot.traffic.identifies.PAUSE_SECONDS", 0.01)
+    server = await postgres()
+    async with (
+        server.database() as url,
+        database_line(server, tmp_path) as line,
+        Database.open(line.url(str(make_url(url).database))) as database,
+    ):
+        line.open.clear()
+        with for_people():
+            turn = asyncio.create_task(Identifies(KeyValueStore(database), clock=lambda: NOW).turn(0, no_limits))
+        assert database.server is not None
+        await eventually(partial(is_away, database.server.availability))
+        line.open.set()
+        await turn
+        assert await KeyValueStore(database).get("identify 0") == str(NOW)
+
+
 async def test_without_the_database_a_shard_identifies_as_if_it_were_alone(loopback: LoopbackDiscord) -> None:
     async with AsyncExitStack() as stack:
         async with key_values() as gone:
-            turns = Identifies(gone, clock=system_clock)
+            turns = Identifies(gone, clock=system_clock, away_seconds=0.0)
         await connect(stack, 0, turns)
         with capture_logs() as logs:
             await loopback.connected()
     assert any("identify without a turn" in entry["event"] for entry in logs)
+
+
+async def is_away(availability: Availability) -> bool:
+    return availability.away is not None
 
 
 async def no_limits() -> StartLimits:
