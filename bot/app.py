@@ -4,6 +4,7 @@ parts in reverse order."""
 from __future__ import annotations
 
 import asyncio
+import math
 import signal
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
@@ -91,6 +92,9 @@ periods of the engine and of the Discord client, and a few seconds for the web e
 PART_SECONDS: Final = 0.5
 SERVER_SECONDS: Final = 10.0
 """Longest pause between two attempts to reach a database server that is away at the start."""
+ONCE_SECONDS: Final = 60.0
+"""How long the commands `migrate` and `restore` wait for a database server that is away; `run` waits without limit. It
+is enough for a server that is started together with them."""
 LOGIN_TRIES: Final = 3
 """Login attempts of `sync`; `run` retries without limit."""
 
@@ -157,18 +161,18 @@ async def open_atelier(
     progress_steps: int = DEFAULT_STEPS,
     probe_account_after: timedelta = timedelta(minutes=10),
     preview_wait: timedelta = PREVIEW_WAIT,
-    wait: bool = True,
+    wait_seconds: float = math.inf,
 ) -> AsyncIterator[Running]:
     """Open and migrate the database, open and test the picture store, and open the image API's client and the bot;
     nothing is sent to Discord or the image API. All are closed at the end of the block.
 
     `attachments` makes another fetcher of attachments (the sandbox's Discord has no HTTP). `card_every` is in seconds.
-    `wait`: whether to wait for a database server that is away.
+    `wait_seconds`: how long to wait for a database server that is away.
     Raises ConfigurationError, DatabaseInUse, DatabaseNewer.
     """
     give_back_what_is_freed()
     async with AsyncExitStack() as stack:
-        database = await stack.enter_async_context(open_database(settings, wait=wait))
+        database = await stack.enter_async_context(open_database(settings, wait_seconds=wait_seconds))
         await migrate(database)
         stores = Stores.on(database)
         timekeeping = await Timekeeping.begin(ClockStore(database), stores)
@@ -259,32 +263,38 @@ async def open_site(atelier: Running, settings: Settings) -> AsyncIterator[Readi
 
 @asynccontextmanager
 async def open_database(
-    settings: Settings, *, wait: bool = True, exclusive: bool = True, setting: str = "DATABASE_URL"
+    settings: Settings, *, wait_seconds: float = math.inf, exclusive: bool = True, setting: str = "DATABASE_URL"
 ) -> AsyncIterator[Database]:
-    """Open the database, as `Database.open` says of `exclusive`, without migrating it, and read from it once. With
-    `wait`, wait for a server that is away. `setting` is named in errors. Raises DatabaseInUse, and ConfigurationError
-    for a database that cannot be opened or read."""
+    """Open the database, as `Database.open` says of `exclusive`, without migrating it, and read from it once. Wait for
+    a server that is away for `wait_seconds` at most. `setting` is named in errors. Raises DatabaseInUse, DatabaseAway
+    after a wait, and ConfigurationError for a database that cannot be opened or read."""
     async with AsyncExitStack() as stack:
         with _usable(setting):
             opening = Database.open(settings.database_url, exclusive=exclusive, pool=settings.database_pool)
             database = await stack.enter_async_context(opening)
-            await _arrived(database, wait=wait)
+            away = await _arrived(database, wait_seconds)
+        if away is not None:
+            raise away
         yield database
 
 
-async def _arrived(database: Database, *, wait: bool) -> None:
-    """Read from the database once; with `wait`, with back-off while its server is away. Raises DatabaseAway, with
-    `wait` only if it does not go away by itself."""
-    failures = 0
+async def _arrived(database: Database, wait_seconds: float) -> DatabaseAway | None:
+    """Read from the database, with back-off while its server is away. Return why it is still away after
+    `wait_seconds`. Raises DatabaseAway if it does not go away by itself, or if there is no time to wait."""
+    loop, failures = asyncio.get_running_loop(), 0
+    until = loop.time() + wait_seconds
     while True:
         try:
             async with database.read():
-                return
+                return None
         except DatabaseAway as away:
-            if away.lasting or not wait:
+            if away.lasting or not wait_seconds:
                 raise
+            left = until - loop.time()
+            if left <= 0:
+                return DatabaseAway(f"{away} (waited {wait_seconds:.0f} s for it)")
             failures += 1
-            await asyncio.sleep(min(backoff(failures, first=0.5), SERVER_SECONDS))
+            await asyncio.sleep(min(backoff(failures, first=0.5), SERVER_SECONDS, left))
 
 
 async def back_up(settings: Settings, file: Path, *, with_files: bool) -> backup.BackedUp:
@@ -302,7 +312,7 @@ async def restore(settings: Settings, file: Path, *, not_run_since: bool) -> bac
     """Restore the backup in `file` into the database, which has to be empty. Raises ConfigurationError, DatabaseInUse,
     BackupRefused."""
     picture_store = await _open_picture_store(settings)
-    async with open_database(settings) as database:
+    async with open_database(settings, wait_seconds=ONCE_SECONDS) as database:
         return await backup.restore(file, database, picture_store, now=system_clock(), not_run_since=not_run_since)
 
 
@@ -372,7 +382,7 @@ async def sync(settings: Settings) -> None:
     """Publish the commands now, even if they are unchanged. Raises what `open_atelier` raises, and ConfigurationError
     if Discord cannot be reached or answers with an error (a login is tried `LOGIN_TRIES` times), or rejects the
     token."""
-    async with open_atelier(settings, wait=False) as atelier:
+    async with open_atelier(settings, wait_seconds=0) as atelier:
         try:
             await _log_in(atelier, settings, tries=LOGIN_TRIES)
             clock = atelier.timekeeping.clock

@@ -40,7 +40,8 @@ class ExitCode(IntEnum):
 EXIT_CODES: Final = """\
 exit codes:
   0   stopped as asked, or done; for doctor: all is well
-  1   a defect, or broken off; the log has the details
+  1   a defect, broken off, or a database server that is
+      away; the log has the details
   2   the command line is wrong
   78  something to put right first: a setting, or the database is
       in use, too new or, for copy, not empty, or the backup
@@ -133,7 +134,7 @@ async def _migrate(env_file: Path) -> int:
     from bot import app
 
     settings = _load(env_file, require=())
-    async with app.open_database(settings) as database:
+    async with app.open_database(settings, wait_seconds=app.ONCE_SECONDS) as database:
         waiting = await pending(database)
         await migrate(database)
     print(f"The database is up to date; {waiting} migrations done.")
@@ -155,8 +156,8 @@ async def _copy(env_file: Path, to: str) -> int:
         raise ConfigurationError("--to names the database of DATABASE_URL itself: name another one")
     locks = not is_postgres(settings.database_url)  # a file; of a server `copy` counts the other connections
     async with (
-        app.open_database(settings, wait=False, exclusive=locks) as source,
-        app.open_database(target, wait=False, setting="--to") as other,
+        app.open_database(settings, wait_seconds=0, exclusive=locks) as source,
+        app.open_database(target, wait_seconds=0, setting="--to") as other,
     ):
         counts = await copy(source, other, now=system_clock())
     for table, rows in counts.items():
