@@ -19,13 +19,15 @@ from sqlalchemy.exc import TimeoutError as NoFreeConnection
 
 AWAY_CLASSES: Final = ("08", "28")
 """Classes of PostgreSQL's error codes: no connection, and a refused login."""
+LOCKED: Final = "55P03"
+"""Code of the error that says that a lock was not free within `lock_timeout`."""
 AWAY_CODES: Final = {
     "3D000": "there is no such database",
     "25006": "it takes no writes",
     "53100": "its disk is full",
     "53200": "it has no memory left",
     "53300": "it has no connection left (max_connections)",
-    "55P03": "a lock was not free in time",
+    LOCKED: "a lock was not free in time",
     "57014": "it cancelled a statement",
     "57P01": "it is being stopped",
     "57P02": "it has crashed",

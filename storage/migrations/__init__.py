@@ -8,19 +8,29 @@ versions/  one module for each change of the schema
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
 import sqlalchemy as sa
+import structlog
 from sqlalchemy import Connection
 
+from storage.availability import LOCKED, DatabaseAway, code_of
 from storage.database import Database
 
 HERE: Final = Path(__file__).parent
 VERSIONS: Final = HERE / "versions"
+LOCK_SECONDS: Final = 1
+"""How long a migration on PostgreSQL waits for a table in one attempt. All that others begin with that table waits
+behind it, and people wait 1.5 seconds at most."""
+PAUSE_SECONDS: Final = 3.0
+"""Pause before the next attempt, in which the others go on."""
 _REVISION: Final = sa.table("alembic_version", sa.column("version_num", sa.String))
 """Alembic's table with the revision of the database."""
+
+log = structlog.get_logger(__name__)
 
 
 class DatabaseNewer(Exception):
@@ -35,15 +45,30 @@ class DatabaseNewer(Exception):
 
 
 async def migrate(database: Database, *, versions: Sequence[Path] = (VERSIONS,)) -> None:
-    """Bring the database to the newest revision in the folders `versions`. Raises DatabaseNewer. After any exception
-    nothing has changed."""
+    """Bring the database to the newest revision in the folders `versions`; wait while another process uses a table that
+    is to be changed. Raises DatabaseNewer. After any exception nothing has changed."""
     if tuple(versions) == (VERSIONS,) and await _is_newest(database):
         return
+    while not await _migrated(database, versions):
+        log.info("migration waits: a table is in use by another process, such as a backup")
+        await asyncio.sleep(PAUSE_SECONDS)
+
+
+async def _migrated(database: Database, versions: Sequence[Path]) -> bool:
+    """Try to run the migrations. Return False, with nothing changed, if a table was in use for `LOCK_SECONDS`."""
     from storage.migrations.upgrade import upgrade  # here, because most starts never need Alembic
 
-    async with database.rebuild() as connection:
-        await database.serialize(connection, "migrations")
-        await connection.run_sync(upgrade, versions)
+    try:
+        async with database.rebuild() as connection:
+            await database.serialize(connection, "migrations")
+            if database.server is not None:
+                await connection.exec_driver_sql(f"SET LOCAL lock_timeout = '{LOCK_SECONDS}s'")
+            await connection.run_sync(upgrade, versions)
+    except DatabaseAway as away:
+        if code_of(away) != LOCKED:
+            raise
+        return False
+    return True
 
 
 async def pending(database: Database) -> int:
