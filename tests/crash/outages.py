@@ -25,6 +25,7 @@ CUT_PAUSE_SECONDS: Final = 2.0
 EXIT_SECONDS: Final = 20.0
 PACKAGES: Final = ("bot", "cogs", "storage")
 NEWER_REVISION: Final = "9999"
+REFUSAL: Final = "the database is newer than this program"
 
 
 class Outage(StrEnum):
@@ -40,7 +41,7 @@ class Outage(StrEnum):
     """No byte passes between the database and one process, for longer than its leases last."""
     UPGRADED = "rolling upgrade"
     """One process after the other is stopped with SIGTERM and started with a newer version, which has a migration more;
-    the older ones work on beside it."""
+    the older ones work on beside it, and one that starts is refused."""
 
 
 @dataclass(kw_only=True)
@@ -128,9 +129,18 @@ async def _upgrade(running: Fleet) -> list[str]:
     for number in range(len(running.bots)):
         code = await _exit_code(running, number)
         faults += [f"process {number} ended with {code}"] if code != 0 else []
+        faults += await _older_refused(running, number) if number > 0 else []
         await running.start(number, PYTHONPATH=str(newer))
         await running.connected()
     return faults
+
+
+async def _older_refused(running: Fleet, number: int) -> list[str]:
+    """Start a process of the older version beside the newer ones; return what is wrong with its end."""
+    older = await running.start(number)
+    code = await older.ended()
+    lines = older.said().count(REFUSAL)
+    return [] if (code, lines) == (78, 1) else [f"an older process {number} ended with {code} and {lines} lines"]
 
 
 async def _exit_code(running: Fleet, number: int) -> int:
