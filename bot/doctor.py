@@ -39,7 +39,7 @@ from storage.database import Database, DatabaseAway, DatabaseInUse
 from storage.migrations import DatabaseNewer, pending
 from storage.pictures import ListingRefused, PictureStore
 from storage.postgres_url import is_postgres
-from storage.server_report import OLDEST, TRIED, ServerReport, report
+from storage.server_report import NEWEST, OLDEST, ServerReport, report
 from storage.sqlite import NoWriteAheadLog
 
 PATIENCE_SECONDS: Final = 10.0
@@ -183,8 +183,8 @@ def _kind_of_server(found: ServerReport, waiting: int) -> Finding:
     if found.encoding != "UTF8":
         remedy = "create another database: CREATE DATABASE atelier ENCODING 'UTF8' TEMPLATE template0"
         return Finding(name=name, ok=False, detail=f"{detail}: it cannot hold every prompt", remedy=remedy)
-    if found.version not in TRIED:
-        detail += f" (tried: {' and '.join(map(str, TRIED))})"
+    if found.version > NEWEST:
+        detail += f" (tried: {OLDEST} to {NEWEST})"
     if not found.is_encrypted and not found.is_local:
         detail += "; the connection is not encrypted: append sslmode=require where the network is not your own"
     upgrade = f"; {waiting} migrations to be done at the next start" if waiting else ""

@@ -13,8 +13,8 @@ from storage.schema import processes
 
 OLDEST: Final = 14
 """Release from which on all statements are understood; older ones are no longer maintained."""
-TRIED: Final = (15, 18)
-"""Releases on which the tests were run."""
+NEWEST: Final = 18
+"""The tests were run on all releases from `OLDEST` to this one."""
 LOOKS: Final = 5
 """Questions of which the quickest gives the time of a round trip."""
 
