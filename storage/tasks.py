@@ -6,7 +6,7 @@ Store tasks: one method per query or move. Every method that writes is one trans
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, fields
 from typing import Any, Final, NamedTuple, Unpack
 
@@ -70,14 +70,26 @@ class Added(NamedTuple):
     """What its first card shows."""
 
 
+def nothing(_: Added) -> None:
+    """Do nothing with an added task."""
+
+
 class TaskStore:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    async def add(self, new: NewTask, limits: Limits, *, now: int, prepared: bool = False) -> Added:
+    async def add(
+        self,
+        new: NewTask,
+        limits: Limits,
+        *,
+        now: int,
+        prepared: bool = False,
+        written: Callable[[Added], object] = nothing,
+    ) -> Added:
         """
         Store a task as `queued`, due now, with its references and first event. `prepared`: the task needs no
-        preparation.
+        preparation. `written` is called before the commit, which may still fail.
 
         Return the existing task and store nothing, whatever the limits, for the same interaction_id; also for a
         request to repeat the same task, or to vary the same picture, while such a task of the asker is open and not
@@ -85,25 +97,34 @@ class TaskStore:
         to the commit is lost, this is repeated once, which finds the task if it was stored.
         """
         try:
-            return await self._added(new, limits, now=now, prepared=prepared)
+            return await self._added(new, limits, now=now, prepared=prepared, written=written)
         except DatabaseAway as away:
             if not away.uncertain:
                 raise
-            return await self._added(new, limits, now=now, prepared=prepared)
+            return await self._added(new, limits, now=now, prepared=prepared, written=written)
 
-    async def _added(self, new: NewTask, limits: Limits, *, now: int, prepared: bool) -> Added:
+    async def _added(
+        self, new: NewTask, limits: Limits, *, now: int, prepared: bool, written: Callable[[Added], object]
+    ) -> Added:
         kept = await kept_of_before(self._database, new.asker_id, limits, now=now) if new.request.references else 0
         async with self._database.write(priority=True) as connection:
             await self._database.serialize(connection, f"submits of {new.asker_id}")
-            if repeated := await _repeated(connection, new):
-                return Added(repeated[0], False, await card_facts(connection, repeated[0]))
-            if limits.pictures_per_day:
-                await self._database.serialize(connection, "submits of all")
-            if not await check_limits(connection, new, limits, now=now, kept=kept):
-                (task,) = await BY_INTERACTION.values(Task, connection, {"interaction": new.interaction_id})
-                return Added(task, False, await card_facts(connection, task))
-            task = await insert_task(connection, new, now=now, prepared=prepared)
-            return Added(task, True, await card_facts(connection, task))
+            added = await self._add(connection, new, limits, now=now, prepared=prepared, kept=kept)
+            written(added)
+        return added
+
+    async def _add(
+        self, connection: Transaction, new: NewTask, limits: Limits, *, now: int, prepared: bool, kept: int
+    ) -> Added:
+        if repeated := await _repeated(connection, new):
+            return Added(repeated[0], False, await card_facts(connection, repeated[0]))
+        if limits.pictures_per_day:
+            await self._database.serialize(connection, "submits of all")
+        if not await check_limits(connection, new, limits, now=now, kept=kept):
+            (task,) = await BY_INTERACTION.values(Task, connection, {"interaction": new.interaction_id})
+            return Added(task, False, await card_facts(connection, task))
+        task = await insert_task(connection, new, now=now, prepared=prepared)
+        return Added(task, True, await card_facts(connection, task))
 
     async def check_stored(self, person_id: int, more: int, limits: Limits, *, now: int) -> None:
         """Check whether `more` further bytes may be stored for a person. Raises LimitExceeded, never if `more` is

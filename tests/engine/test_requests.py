@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import sqlalchemy as sa
 
 from bot.engine.ports import CardPhase, Record, RecordStatus
 from bot.errors import (
@@ -41,6 +42,24 @@ async def test_the_same_interaction_twice_is_one_task(world: EngineWorld) -> Non
     assert first.task.id == second.task.id
     await world.work(60)
     assert len(world.api.taken) == 1
+
+
+async def test_what_is_made_while_a_request_is_written_is_not_returned_if_it_cannot_be_stored(
+    world: EngineWorld,
+) -> None:
+    """SQLite checks a deferred foreign key with the commit."""
+    async with world.database.write() as connection:
+        await connection.exec_driver_sql(
+            "CREATE TABLE late (task_id TEXT REFERENCES tasks (id) DEFERRABLE INITIALLY DEFERRED)"
+        )
+        await connection.exec_driver_sql(
+            "CREATE TRIGGER late AFTER INSERT ON tasks BEGIN INSERT INTO late VALUES ('no task'); END"
+        )
+    made: list[str] = []
+    with pytest.raises(sa.exc.IntegrityError):
+        await world.engine.requests.accept_and(world.request(), lambda card: made.append(card.task.prompt))
+    assert made == ["a red door"]
+    assert await world.stores.tasks.of_user(7) == ()
 
 
 async def test_ten_quick_submits_against_a_limit_of_three_store_three(tmp_path: Path) -> None:

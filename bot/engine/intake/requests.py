@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import asdict, replace
-from typing import Final
+from typing import Final, TypeVar
 
 import structlog
 
@@ -35,7 +35,7 @@ from storage.models import (
     released,
 )
 from storage.stores import Stores
-from storage.tasks import Added
+from storage.tasks import Added, nothing
 from storage.transitions import StaleTask
 
 CANCEL_TRIES: Final = 3
@@ -43,6 +43,8 @@ QUIET_SECONDS: Final = 0.1
 """Longest time for which work waits for responses that are being made."""
 UNSURE: Final = frozenset({TaskState.SETTLED, TaskState.CLOSED})
 """States in which the asker of an unconfirmed task has got, or is about to get, the "unconfirmed" message."""
+
+Made = TypeVar("Made")
 
 log = structlog.get_logger(__name__)
 
@@ -101,12 +103,23 @@ class Requests:
         LimitReached, NoRoom; BadReference if an input picture was erased; NotFound if the parent task is not visible to
         the asker; Conflict if the asker already has an open task, not an undelivered one, that varies the same picture.
         Nothing is stored then."""
+        return await self.accept_and(new, lambda card: card)
+
+    async def accept_and(self, new: NewTask, make: Callable[[Card], Made]) -> Made:
+        """Store a request as `accept` does, and return what `make` makes of its first card. That is made while the
+        database writes the request to its disk, and must not be shown before this returns."""
         if new.parent_id is not None:
             await self.visible(new.parent_id, new.asker_id)
-        added = await self._stored(new)
+        making: list[asyncio.Task[Made]] = []
+        added = await self._stored(
+            new, written=lambda added: making.append(asyncio.create_task(self._made(added, make)))
+        )
         if not added.is_new and added.task.interaction_id != new.interaction_id:
             raise Conflict(Reason.ASKED_AGAIN_ALREADY)
-        return self._cards.made(added.task, added.facts)
+        return await making[-1]
+
+    async def _made(self, added: Added, make: Callable[[Card], Made]) -> Made:
+        return make(self._cards.made(added.task, added.facts))
 
     async def as_typed(self, proposal: Batch, origin: Origin) -> Card:
         """Make one task of a proposal, with the braces of its prompt left as they are, and return its first card.
@@ -219,9 +232,11 @@ class Requests:
         elif (task.state, task.prepared_at) != (card.task.state, card.task.prepared_at):
             await self._cards.show(task)
 
-    async def _stored(self, asked: NewTask, proposal: Batch | None = None) -> Added:
-        """Store the task, in place of the proposal if there is one. Raises what `checked` and `check_there` raise,
-        LimitReached, NoRoom, and Gone if the proposal was answered already."""
+    async def _stored(
+        self, asked: NewTask, proposal: Batch | None = None, *, written: Callable[[Added], object] = nothing
+    ) -> Added:
+        """Store the task, in place of the proposal if there is one. `written`: as in `TaskStore.add`. Raises what
+        `checked` and `check_there` raise, LimitReached, NoRoom, and Gone if the proposal was answered already."""
         models = self._policy.models
         new = checked(asked, models, await offered_here(self._stores, models, asked.guild_id))
         check_there(new)
@@ -231,16 +246,24 @@ class Requests:
         limits = self._policy.limits_for(new.asker_id, new.guild_id)
         try:
             async with self._space.writing():
-                stored = await self._add(new, proposal, limits, prepared=only_words)
+                stored = await self._add(new, proposal, limits, prepared=only_words, written=written)
         except LimitExceeded as reached:
             raise limit_error(reached) from None
         self._wake()
         return stored
 
-    async def _add(self, new: NewTask, proposal: Batch | None, limits: Limits, *, prepared: bool) -> Added:
+    async def _add(
+        self,
+        new: NewTask,
+        proposal: Batch | None,
+        limits: Limits,
+        *,
+        prepared: bool,
+        written: Callable[[Added], object],
+    ) -> Added:
         now = self._clock()
         if proposal is None:
-            return await self._stores.tasks.add(new, limits, now=now, prepared=prepared)
+            return await self._stores.tasks.add(new, limits, now=now, prepared=prepared, written=written)
         added = await self._stores.batches.make_one(proposal.id, new, limits, now=now, prepared=prepared)
         if added is None:
             raise Gone(Reason.BATCH_GONE)

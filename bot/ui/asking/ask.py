@@ -23,6 +23,7 @@ from bot.ui.asking.answers import answer_with
 from bot.ui.asking.batches import confirm, refuse
 from bot.ui.asking.nearest import offer_nearest
 from bot.ui.library.styles import in_style
+from bot.ui.waiting.cards import card_view
 
 
 async def ask(interaction: discord.Interaction[Atelier], wish: Wish, *, style: str | None = None) -> None:
@@ -54,13 +55,13 @@ async def ask(interaction: discord.Interaction[Atelier], wish: Wish, *, style: s
                 return
             new = replace(new, request=replace(new.request, prompt=words[0]))
         try:
-            card = await services.engine.requests.accept(new)
+            card, view = await services.engine.requests.accept_and(new, lambda card: (card, card_view(card)))
         except Unmakeable as refusal:
             if refusal.nearest is None:
                 raise
             await offer_nearest(interaction, new, refusal, refusal.nearest)
             return
-        await answer_with(interaction, card)
+        await answer_with(interaction, card, view)
 
 
 def _expanded(prompt: str, *, most: int) -> list[str]:
