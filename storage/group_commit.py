@@ -9,18 +9,19 @@ are savepoints, so a failed write does not undo the others. No write returns bef
 from __future__ import annotations
 
 import asyncio
+import sqlite3
 import time
 from collections import deque
 from collections.abc import AsyncIterator, Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import asynccontextmanager, contextmanager, suppress
 from functools import partial
 from typing import Final, TypeVar
 
 from sqlalchemy.engine import Connection, Engine
-from sqlalchemy.exc import OperationalError, SQLAlchemyError
+from sqlalchemy.exc import OperationalError
 
-from storage.sqlite import BEGIN, BEGIN_AT_ONCE, BEGIN_WRITE, execute_at_once
+from storage.sqlite import BEGIN, BEGIN_WRITE, BUSY_SECONDS, as_sqlalchemy, busy_timeout, driver_of, execute_at_once
 
 LONGEST_SECONDS: Final = 0.02
 """How long a group accepts writes at most; it is committed earlier if no write waits."""
@@ -72,14 +73,18 @@ class CommitGroup:
         self._empty = False
 
     def commit(self) -> None:
-        """Commit; runs in the thread. Raises no database error: the members raise it in `committed`."""
+        """Commit, or roll back if nothing is to be committed; runs in the thread. Raises no database error: the members
+        raise it in `committed`."""
+        driver = driver_of(self._connection)
         try:
-            with self._connection:
-                if not self._empty and self._is_whole():
-                    self._connection.commit()
-                    self._on_disk = True
-        except SQLAlchemyError as error:
-            self._error = error
+            if not self._empty and driver.in_transaction:
+                driver.commit()
+                self._on_disk = True
+        except sqlite3.Error as error:
+            self._error = as_sqlalchemy(error, "COMMIT", self._connection.dialect)
+        finally:
+            with suppress(sqlite3.Error):
+                driver.rollback()  # does nothing after a commit
 
     def end(self) -> None:
         self._ended.set()
@@ -92,14 +97,15 @@ class CommitGroup:
     def _is_whole(self) -> bool:
         """Return whether the transaction is still open. SQLite may end a transaction by itself; later statements would
         be committed one by one."""
-        driver = self._connection.connection.driver_connection
-        return bool(driver and driver.in_transaction)
+        return driver_of(self._connection).in_transaction
 
 
 class GroupCommit:
     def __init__(self, engine: Engine) -> None:
-        self._engine = engine.execution_options(**{BEGIN: (BEGIN_WRITE,)})
-        self._engine_at_once = engine.execution_options(**{BEGIN: BEGIN_AT_ONCE})
+        self._engine = engine.execution_options(**{BEGIN: ()})
+        self._connection: Connection | None = None
+        """The connection of all groups, which begin and end their transactions with the driver. It waits for
+        other processes only in `_begun_patiently`."""
         self._thread = ThreadPoolExecutor(1, "sqlite")
         self._wanted = 0
         """Writes that have not finished their statements."""
@@ -152,6 +158,8 @@ class GroupCommit:
         if self._change is not None:
             await asyncio.wait([self._change])
         self._thread.shutdown()
+        if self._connection is not None:
+            self._connection.close()
 
     async def _joined(self, *, priority: bool) -> CommitGroup:
         """Wait for a turn in an open group. Raises OperationalError if another process does not release the file
@@ -183,14 +191,20 @@ class GroupCommit:
     def _begun_at_once(self) -> CommitGroup | None:
         """Begin a group without waiting. Return None while another process writes; the thread waits for that
         process."""
-        connection = self._engine_at_once.connect()
+        connection = self._connected()
         try:
-            connection.begin()
+            execute_at_once(connection, BEGIN_WRITE)
         except OperationalError:
-            connection.invalidate()
-            connection.close()
             return None
         return CommitGroup(connection)
+
+    def _connected(self) -> Connection:
+        if self._connection is None:
+            connection = self._engine.connect()
+            connection.begin()
+            execute_at_once(connection, busy_timeout(0))
+            self._connection = connection
+        return self._connection
 
     def _go_on(self) -> None:
         """Wake waiting writes, or commit the group. Called by each write that arrives, ends or gives up."""
@@ -218,10 +232,19 @@ class GroupCommit:
             before.commit()
         if not begin:
             return None
-        connection = self._engine.connect()
+        return self._begun_patiently()
+
+    def _begun_patiently(self) -> CommitGroup:
+        """Begin a group after waiting for other processes, at most `BUSY_SECONDS`. After an error, the next group has a
+        new connection."""
+        connection = self._connected()
         try:
-            connection.begin()
+            execute_at_once(connection, busy_timeout(BUSY_SECONDS))
+            execute_at_once(connection, BEGIN_WRITE)
+            execute_at_once(connection, busy_timeout(0))
         except BaseException:
+            self._connection = None
+            connection.invalidate()
             connection.close()
             raise
         return CommitGroup(connection)

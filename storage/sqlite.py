@@ -13,7 +13,7 @@ import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, cast
 
 from filelock import FileLock, Timeout
 from sqlalchemy import create_engine, event
@@ -34,8 +34,6 @@ FILE_SUFFIXES: Final = ("", "-wal", "-shm", "-journal", ".lock")
 BEGIN: Final = "begin_with"
 """The execution option with the statements that begin a transaction."""
 BEGIN_WRITE: Final = "BEGIN IMMEDIATE"
-BEGIN_AT_ONCE: Final = ("PRAGMA busy_timeout=0", BEGIN_WRITE, f"PRAGMA busy_timeout={int(BUSY_SECONDS * 1000)}")
-"""Begin a write without waiting. If that fails, the connection is unusable."""
 
 
 class _Closing(sqlite3.Connection):
@@ -175,6 +173,16 @@ def execute_at_once(connection: Connection, statement: str) -> None:
         raise as_sqlalchemy(error, statement, connection.dialect) from error
     finally:
         cursor.close()
+
+
+def driver_of(connection: Connection) -> sqlite3.Connection:
+    """Return the driver's connection, not for `aiosqlite`."""
+    return cast("sqlite3.Connection", connection.connection.driver_connection)
+
+
+def busy_timeout(seconds: float) -> str:
+    """Return the statement that sets how long a connection waits for a lock."""
+    return f"PRAGMA busy_timeout={int(seconds * 1000)}"
 
 
 def as_sqlalchemy(error: sqlite3.Error, statement: str, dialect: Dialect) -> Exception:

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, Concatenate, ParamSpec, TypeAlias, TypeVar, cast
+from typing import Any, Concatenate, ParamSpec, TypeAlias, TypeVar
 
 from sqlalchemy import CursorResult, Executable
 from sqlalchemy.engine import Connection, Dialect
 from sqlalchemy.ext.asyncio import AsyncConnection
+
+from storage.sqlite import driver_of
 
 Given = ParamSpec("Given")
 Result = TypeVar("Result")
@@ -32,7 +34,7 @@ class InlineConnection:
         if self._driver is None:
             if not self._connection.in_transaction():
                 self._connection.begin()
-            self._driver = cast("sqlite3.Connection", self._connection.connection.driver_connection)
+            self._driver = driver_of(self._connection)
         return self._driver
 
     async def execute(

@@ -46,6 +46,7 @@ async def test_every_connection_survives_a_power_cut_and_keeps_its_references(da
             assert await pragma(connection, "journal_mode") == "wal"
             assert await pragma(connection, "synchronous") == 2  # FULL
             assert await pragma(connection, "foreign_keys") == 1
+        for connection in (first, second):
             assert 0 < int(str(await pragma(connection, "busy_timeout"))) <= 2_000
 
 

@@ -16,6 +16,7 @@ from storage.disks import says_full
 from storage.migrations import migrate
 from storage.schema import key_values
 from storage.sqlite import BUSY_SECONDS
+from storage.transactions import InlineConnection
 from tests.storage.rows import url_of
 
 TOGETHER = 20
@@ -56,18 +57,12 @@ async def test_a_write_that_fails_takes_nothing_of_the_others_along(database: Da
 
 
 async def test_writes_that_wait_at_the_same_time_share_a_commit(database: Database) -> None:
-    commits = 0
-
-    def count(_: sa.Connection) -> None:
-        nonlocal commits
-        commits += 1
-
-    sa.event.listen(sa.Engine, "commit", count)
-    try:
-        await asyncio.gather(*[write(database, f"{number}") for number in range(TOGETHER)])
-    finally:
-        sa.event.remove(sa.Engine, "commit", count)
-    assert 1 <= commits <= TOGETHER / 2
+    statements: list[str] = []
+    async with database.write() as connection:
+        assert isinstance(connection, InlineConnection)
+        connection.driver.set_trace_callback(statements.append)
+    await asyncio.gather(*[write(database, f"{number}") for number in range(TOGETHER)])
+    assert 1 <= statements.count("COMMIT") <= TOGETHER / 2
 
 
 async def test_a_write_has_ended_only_when_everybody_sees_it(database: Database, path: Path) -> None:
@@ -91,6 +86,23 @@ async def test_what_sqlite_takes_back_is_told_to_each_of_the_group(database: Dat
     assert isinstance(ended[1], sa.exc.DatabaseError)
     await write(database, "later")
     assert "later" in on_disk(path)
+
+
+async def test_a_commit_that_fails_is_rolled_back_and_the_next_write_works(database: Database, path: Path) -> None:
+    """SQLite checks a deferred foreign key with the commit, and leaves the transaction open if it fails."""
+    async with database.write() as connection:
+        await connection.exec_driver_sql(
+            "CREATE TABLE late (name TEXT REFERENCES key_values (name) DEFERRABLE INITIALLY DEFERRED)"
+        )
+        await connection.exec_driver_sql(
+            "CREATE TRIGGER lonely AFTER INSERT ON key_values WHEN NEW.name = 'lonely' "
+            "BEGIN INSERT INTO late VALUES ('nobody'); END"
+        )
+    with pytest.raises(sa.exc.IntegrityError):
+        await write(database, "lonely")
+    assert on_disk(path) == set()
+    await write(database, "later")
+    assert on_disk(path) == {"later"}
 
 
 async def test_each_write_of_a_group_says_that_the_disk_is_full(database: Database, path: Path) -> None:
