@@ -43,9 +43,10 @@ class CardFactStore:
         return _sorted(found, await self._database.values(Reference, REFERENCES, {"of": task.id}))
 
 
-async def card_facts(connection: Transaction, task: Task) -> CardFacts:
+async def card_facts(connection: Transaction, task: Task, *, pictured: bool = True) -> CardFacts:
+    """`pictured`: whether the task may have input pictures."""
     found = await _facts_of(task).rows(connection, {"of": task.id, "asker": task.asker_id})
-    return _sorted(found, await REFERENCES.values(Reference, connection, {"of": task.id}))
+    return _sorted(found, await REFERENCES.values(Reference, connection, {"of": task.id}) if pictured else ())
 
 
 def _sorted(found: Sequence[Sequence[Any]], pictures: tuple[Reference, ...]) -> CardFacts:

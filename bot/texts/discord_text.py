@@ -24,6 +24,8 @@ _ATTACHED: Final = re.compile("[\u200d\U0001f3fb-\U0001f3ff\U000e0020-\U000e007f
 and tags, which make flags such as that of Scotland."""
 _FLAG_LETTERS: Final = "".join(map(chr, range(0x1F1E6, 0x1F200)))
 """The regional indicators: each two of them are shown as a flag."""
+_TWO_UNITS: Final = re.compile("[\U00010000-\U0010ffff]")
+"""Characters that take two UTF-16 code units."""
 _DROPPED: Final = frozenset({"Cc", "Cs"})
 """Unicode categories: control characters and lone surrogates."""
 
@@ -38,7 +40,7 @@ cell, a musical null. Source: the property Default_Ignorable_Code_Point of Unico
 
 def units(text: str) -> int:
     """Return the length in UTF-16 code units."""
-    return len(text) + sum(character > "\uffff" for character in text)
+    return len(text) + len(_TWO_UNITS.findall(text))
 
 
 def cleaned(text: str) -> str:
