@@ -79,6 +79,11 @@ class CardSchedule:
         patience = self._patience_ms(card)
         self._pending[card.task.id] = PendingEdit(card=card, key=self.key(card), since=since, patience_ms=patience)
 
+    def awaits(self, card: Card) -> bool:
+        """Return whether the edit to `card` is still requested, and was not replaced by another."""
+        pending = self._pending.get(card.task.id)
+        return pending is not None and pending.card is card
+
     def forget_pending(self, task_id: str) -> None:
         self._pending.pop(task_id, None)
 

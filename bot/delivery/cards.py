@@ -113,9 +113,8 @@ class CardUpdater:
     async def run(self) -> None:
         try:
             while True:
-                await self._client.services.engine.requests.quiet()
                 self._wake.clear()
-                self._start_due()
+                await self._start_due_quietly()
                 await asyncio.sleep(BREATH_SECONDS)
                 await self._rest()
         finally:
@@ -204,6 +203,16 @@ class CardUpdater:
                 self._schedule.forget_pending(card.task.id)
                 started.append(self._start(card))
         return started
+
+    async def _start_due_quietly(self) -> None:
+        """Start the edits that are due one after the other, each when no response to a person is being made: many at
+        once would delay the responses by the time that it takes to build all of them."""
+        for card in self._schedule.due():
+            await self._client.services.engine.requests.quiet()
+            if self._schedule.awaits(card) and self._may_start(card):
+                self._schedule.forget_pending(card.task.id)
+                self._start(card)
+                await asyncio.sleep(0)
 
     def _start(self, card: Card) -> asyncio.Task[None]:
         with requests_as(Priority.EDIT) as edits:

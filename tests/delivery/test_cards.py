@@ -390,6 +390,49 @@ async def test_cards_are_kept_up_to_date_beside_everything_else(world: BotWorld)
         await asyncio.gather(pump, return_exceptions=True)
 
 
+async def test_each_edit_waits_until_no_response_is_being_made(
+    world: BotWorld, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("bot.engine.intake.requests.QUIET_SECONDS", 1000.0)
+    other = world.guild.create_text_channel("others")
+    await world.ask("a red door")
+    await world.alice.slash(other, "imagine", prompt="a blue door")
+    tasks = await world.tasks.of_user(world.alice.id)
+    edited = 0
+    news = asyncio.Event()
+
+    def seen(event: str, _: object) -> None:
+        nonlocal edited
+        if event == "MESSAGE_UPDATE":
+            edited += 1
+            news.set()
+
+    world.env.backend.subscribers.append(seen)
+    requests = world.engine.requests
+    with world.env.time_context():
+        for task in tasks:
+            world.delivery.cards.show(Card(task=task, phase=CardPhase.GENERATING, progress=0.2))
+        with requests.answering():
+            pump = asyncio.create_task(world.delivery.cards.run())
+            await turns()
+            assert edited == 0
+        for number in (1, 2):
+            with requests.answering():  # the wait for the one before is over, the next wait begins
+                async with asyncio.timeout(5):
+                    await news.wait()
+                await turns()
+                assert edited == number
+                news.clear()
+        pump.cancel()
+        await asyncio.gather(pump, return_exceptions=True)
+
+
+async def turns() -> None:
+    """Let everything run that waits for nothing outside."""
+    for _ in range(50):
+        await asyncio.sleep(0)
+
+
 async def test_discord_being_down_for_a_while_only_delays_a_card(world: BotWorld) -> None:
     world.api.seconds = 1000
     world.env.inject_error("PATCH", "/channels/*/messages/*", status=503)

@@ -91,9 +91,10 @@ class Requests:
 
     async def quiet(self) -> None:
         """Wait until no response is being made, at most `QUIET_SECONDS`, because there may always be one."""
-        with suppress(TimeoutError):
-            async with asyncio.timeout(QUIET_SECONDS):
-                await self._answered.wait()
+        if not self._answered.is_set():
+            with suppress(TimeoutError):
+                async with asyncio.timeout(QUIET_SECONDS):
+                    await self._answered.wait()
 
     def limits_for(self, asker_id: int, guild_id: int | None) -> Limits:
         return self._policy.limits_for(asker_id, guild_id)
