@@ -166,28 +166,36 @@ def head(limit: int, shards: Shards | None) -> sa.Select[Any]:
 
 
 def _place() -> sa.Select[int]:
+    """Count the tasks that are not behind the task, which takes less than to sort all of them."""
     this: sa.BindParameter[str] = sa.bindparam("of")
-    turns = _turns(sa.or_(PREPARED, tasks.c.id == this))
-    return sa.select(turns.c.turn).where(turns.c.id == this)
+    levels = _levels(sa.or_(PREPARED, tasks.c.id == this)).cte("levels")
+    own = levels.alias("own")
+    is_behind = sa.tuple_(levels.c.level, levels.c.created_at, levels.c.id) > sa.tuple_(
+        own.c.level, own.c.created_at, own.c.id
+    )
+    before = sa.select(sa.func.count()).where(levels.c.state == TaskState.QUEUED, sa.not_(is_behind)).correlate(own)
+    turn = before.scalar_subquery().label("turn")
+    return sa.select(turn).where(own.c.id == this, own.c.state == TaskState.QUEUED)
 
 
 def _turns(which: sa.ColumnElement[bool]) -> sa.Subquery:
-    busy = _in_flight_by_asker()
-    left = sa.case((QUEUED, tasks.c.creates_wanted), else_=tasks.c.creates_wanted - _begun())
-    older = sa.func.sum(left).over(partition_by=tasks.c.asker_id, order_by=AGE, rows=(None, -1))
-    levels = (
-        sa.select(
-            *AGE,
-            tasks.c.state,
-            (sa.func.coalesce(busy.c.creates, 0) + sa.func.coalesce(older, 0)).label("level"),
-        )
-        .outerjoin(busy, busy.c.asker_id == tasks.c.asker_id)
-        .where(sa.or_(sa.and_(QUEUED, which), FURTHER))
-        .subquery()
-    )
+    levels = _levels(which).subquery()
     order = (levels.c.level, levels.c.created_at, levels.c.id)
     turn = sa.func.row_number().over(order_by=order).label("turn")
     return sa.select(levels.c.id, turn).where(levels.c.state == TaskState.QUEUED).subquery()
+
+
+def _levels(which: sa.ColumnElement[bool]) -> sa.Select[Any]:
+    """Select the level of each queued task that matches, and of those that want a further create."""
+    busy = _in_flight_by_asker()
+    left = sa.case((QUEUED, tasks.c.creates_wanted), else_=tasks.c.creates_wanted - _begun())
+    older = sa.func.sum(left).over(partition_by=tasks.c.asker_id, order_by=AGE, rows=(None, -1))
+    level = (sa.func.coalesce(busy.c.creates, 0) + sa.func.coalesce(older, 0)).label("level")
+    return (
+        sa.select(*AGE, tasks.c.state, level)
+        .outerjoin(busy, busy.c.asker_id == tasks.c.asker_id)
+        .where(sa.or_(sa.and_(QUEUED, which), FURTHER))
+    )
 
 
 def _unowned(now: Moment) -> sa.ColumnElement[bool]:
