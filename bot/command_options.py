@@ -8,6 +8,7 @@ lengths are therefore checked here, once for all commands: of texts, integers, b
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from functools import cache
 from typing import Any, Final
 
 import discord
@@ -33,10 +34,16 @@ def check_options(interaction: discord.Interaction[Any]) -> None:
     command = interaction.command
     if interaction.type is discord.InteractionType.autocomplete or not isinstance(command, app_commands.Command):
         return  # a value that is still being typed need not be valid
-    declared = {parameter.display_name: parameter for parameter in command.parameters}
+    declared = _declared(command)
     for option in given:
         if option["name"] in declared:
             _check(declared[option["name"]], option.get("value"), data.get("resolved") or {})
+
+
+@cache
+def _declared(command: app_commands.Command[Any, ..., Any]) -> Mapping[str, app_commands.Parameter]:
+    """Return the declared options by name; discord.py builds them anew each time."""
+    return {parameter.display_name: parameter for parameter in command.parameters}
 
 
 def _given(options: Any) -> Iterator[dict[str, Any]]:

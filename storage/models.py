@@ -10,7 +10,7 @@ import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Final, TypedDict
+from typing import Any, Final, TypedDict
 
 from storage.catalogue import DEFAULT
 
@@ -224,6 +224,9 @@ class Origin:
     private: bool = False
     """Only the asker may see the request and its outcome."""
     reach: Reach = Reach.CHANNEL
+
+    def fields(self) -> dict[str, Any]:
+        return {name: getattr(self, name) for name in Origin.__slots__}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

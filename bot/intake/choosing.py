@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from difflib import SequenceMatcher
 from typing import Final
 
@@ -98,7 +98,7 @@ def new_task(wish: Wish, origin: Origin, defaults: Defaults) -> NewTask:
             fallback=request.fallback and "fallback" in model.options,
         )
     return NewTask(
-        **asdict(origin),
+        **origin.fields(),
         request=replace(request, model=model.key, variants=_variants(wish, model, defaults)),
         derivation=wish.derivation,
         parent_id=wish.parent_id,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import asdict, replace
+from dataclasses import replace
 from typing import Final, TypeVar
 
 import structlog
@@ -126,7 +126,7 @@ class Requests:
         """Make one task of a proposal, with the braces of its prompt left as they are, and return its first card.
         `origin` is the interaction that asks for it. Raises what `accept` raises, except Conflict, and Gone if the
         proposal was answered or deleted already."""
-        new = replace(proposal.asked, **asdict(origin))
+        new = replace(proposal.asked, **origin.fields())
         if new.parent_id is not None:
             await self.visible(new.parent_id, new.asker_id)
         added = await self._stored(new, proposal)
@@ -151,7 +151,7 @@ class Requests:
         models, here = self._policy.models, offered(self._policy.models, settings.models)
         model, replaced = model_for((task.model, settings.model, DEFAULT.key), request, here, models)
         repeated = NewTask(
-            **asdict(origin),
+            **origin.fields(),
             request=for_model(request, model) if replaced else request,
             again_of=task.id,
             derivation=Derivation.AGAIN,
