@@ -7,14 +7,17 @@ They need the program `openssl` and a server with TLS, which the wheel `embedded
 from __future__ import annotations
 
 import asyncio
+import gc
 import shutil
 import subprocess
+import warnings
 from collections.abc import Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+import asyncpg  # type: ignore[import-untyped]  # it has no types
 import pytest
 from aiohttp.test_utils import unused_port
 
@@ -23,6 +26,7 @@ from bot.config import Settings
 from storage.database import Database, DatabaseAway
 from storage.server_report import report
 from tests.worlds.postgres import installed_postgres
+from tests.worlds.waiting import eventually
 
 pytestmark = pytest.mark.usefixtures("bare_environment", "logs_as_they_were", "discord_as_it_was")
 
@@ -80,6 +84,16 @@ def tls() -> Iterator[TlsServer]:
         yield made
 
 
+@pytest.fixture(autouse=True)
+def sockets_of_commands() -> Iterator[None]:
+    """Collect the sockets of TLS connections that a command closed right before its event loop ended: asyncio waits for
+    the answer of the other end then, and leaves the socket to the garbage collector, with a warning."""
+    yield
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ResourceWarning)
+        gc.collect()
+
+
 @pytest.mark.parametrize(
     ("query", "encrypted"),
     [
@@ -93,8 +107,7 @@ def tls() -> Iterator[TlsServer]:
     ],
 )
 async def test_each_mode_encrypts_as_it_says(tls: TlsServer, query: str, encrypted: bool) -> None:
-    async with Database.open(tls.url(query)) as database:
-        assert (await report(database)).is_encrypted is encrypted
+    assert await is_encrypted(tls.url(query)) is encrypted
 
 
 @pytest.mark.parametrize(
@@ -105,8 +118,7 @@ async def test_a_server_that_demands_tls_is_used_with_every_mode_but_disable(
 ) -> None:
     url = tls.url(query, database="template1")
     if encrypted:
-        async with Database.open(url) as database:
-            assert (await report(database)).is_encrypted
+        assert await is_encrypted(url)
     else:
         assert (await refusal(url)).startswith(
             "its pg_hba.conf refuses this user, database or machine, or a connection"
@@ -114,8 +126,7 @@ async def test_a_server_that_demands_tls_is_used_with_every_mode_but_disable(
 
 
 async def test_a_certificate_for_another_name_is_refused_by_verify_full_alone(tls: TlsServer) -> None:
-    async with Database.open(tls.url("sslmode=verify-ca&sslrootcert={folder}/own.crt", host="127.0.0.1")) as database:
-        assert (await report(database)).is_encrypted
+    assert await is_encrypted(tls.url("sslmode=verify-ca&sslrootcert={folder}/own.crt", host="127.0.0.1"))
     url = tls.url("sslmode=verify-full&sslrootcert={folder}/own.crt", host="127.0.0.1")
     assert await refusal(url) == "its certificate is refused (IP address mismatch)"
 
@@ -143,8 +154,7 @@ async def test_what_the_operator_has_to_put_right_is_named(tls: TlsServer, query
 
 
 async def test_a_server_without_tls_is_used_unless_the_mode_demands_it(tls: TlsServer) -> None:
-    async with Database.open(tls.plain_url("sslmode=prefer")) as database:
-        assert not (await report(database)).is_encrypted
+    assert not await is_encrypted(tls.plain_url("sslmode=prefer"))
     for query in ("sslmode=require", "sslmode=verify-full&sslrootcert={folder}/own.crt"):
         assert await refusal(tls.plain_url(query)) == "it has no TLS, which the sslmode of the address demands"
 
@@ -153,12 +163,10 @@ async def test_the_commands_use_a_server_whose_certificate_is_verified(
     tls: TlsServer, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     url = tls.url("sslmode=verify-full&sslrootcert={folder}/own.crt", database="atelier")
-    async with Database.open(tls.url("sslmode=require")) as database:
-        assert database.server is not None
-        connection = await database.server.connect()
-        await connection.execute("CREATE DATABASE atelier")
-        await connection.execute("CREATE DATABASE copied")
-        await connection.close()
+    connection = await asyncpg.connect(tls.url("sslmode=disable"))
+    for name in ("atelier", "copied"):
+        await connection.execute(f"CREATE DATABASE {name}")
+    await connection.close()
     env_file = tmp_path / ".env"
     env_file.write_text(f"DATABASE_URL={url}\nPICTURES_URL={tmp_path}/pictures\n")
     assert await command(env_file, "migrate") == 0
@@ -189,6 +197,17 @@ async def test_doctor_says_what_to_do_about_tls(tls: TlsServer) -> None:
         (found,) = await doctor._database(Settings(database_url=url))
         assert not found.ok
         assert remedy in found.remedy
+
+
+async def is_encrypted(url: str) -> bool:
+    """Return whether the connections are encrypted, once the one that listens is open too."""
+    async with Database.open(url) as database:
+
+        async def listens() -> bool:
+            return database.notices.complete
+
+        await eventually(listens)
+        return (await report(database)).is_encrypted
 
 
 async def refusal(url: str) -> str:
