@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import difflib
 import ipaddress
+import os
 import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -21,7 +22,6 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Fie
 from pydantic import ValidationInfo as Info
 from pydantic import field_validator as check_field
 from pydantic import model_validator as check_model
-from pydantic_settings import BaseSettings, DotEnvSettingsSource, EnvSettingsSource, NoDecode, SettingsConfigDict
 
 from bot.errors import ConfigurationError
 from storage import postgres_url
@@ -235,7 +235,7 @@ class Settings(BaseModel):
     kie_api_url: WebAddress = "https://api.kie.ai"
     kie_upload_url: WebAddress = "https://kieai.redpandaai.co"
     references_as: Annotated[Literal["link", "upload"], Lower] = "link"
-    kie_result_hosts: Annotated[tuple[str, ...], NoDecode, BeforeValidator(_split), AfterValidator(_hosts)] = (
+    kie_result_hosts: Annotated[tuple[str, ...], BeforeValidator(_split), AfterValidator(_hosts)] = (
         "aiquickdraw.com",
         "redpandaai.co",
         "r2.cloudflarestorage.com",
@@ -248,7 +248,7 @@ class Settings(BaseModel):
     """The model that steps in for 4o where a request allows it."""
     kie_4o_form: Annotated[Literal["own", "jobs"], Lower] = "own"
     """Which endpoint makes the pictures of 4o: its own, or the one for all models."""
-    kie_models: Annotated[tuple[str, ...], NoDecode, BeforeValidator(_split), AfterValidator(_models)] = ()
+    kie_models: Annotated[tuple[str, ...], BeforeValidator(_split), AfterValidator(_models)] = ()
     """Keys of the models that are switched on; empty means all."""
     """Verifies the signatures of callbacks. Callbacks are off without this key or without `public_url`."""
     public_url: PublicAddress | None = None
@@ -273,7 +273,7 @@ class Settings(BaseModel):
     max_stored_mb_per_user_per_day: int = Field(default=2_000, ge=0, le=100_000_000)
     min_free_mb: int = Field(default=500, ge=0, le=100_000_000)
     """0 lets the disk run full."""
-    allowed_guilds: Annotated[frozenset[Snowflake], NoDecode, BeforeValidator(_split)] = frozenset()
+    allowed_guilds: Annotated[frozenset[Snowflake], BeforeValidator(_split)] = frozenset()
     """Empty means any server."""
     https_proxy: ProxyAddress | None = Field(default=None, repr=False)
     """The proxy for requests over https to other machines. May contain a user name and a password."""
@@ -284,7 +284,7 @@ class Settings(BaseModel):
     """Privileged: must also be switched on in the developer portal, or Discord closes the connection."""
     operator_channel_id: Snowflake | None = None
     shard_count: int | None = Field(default=None, ge=1, le=10_000)
-    shard_ids: Annotated[tuple[ShardId, ...] | None, NoDecode, BeforeValidator(_split), NoneIfEmpty] = None
+    shard_ids: Annotated[tuple[ShardId, ...] | None, BeforeValidator(_split), NoneIfEmpty] = None
     log_level: Annotated[Literal["DEBUG", "INFO", "WARNING", "ERROR"], Upper] = "INFO"
     log_format: Annotated[Literal["console", "json"], Lower] = "console"
 
@@ -339,12 +339,6 @@ class Settings(BaseModel):
         return tuple(filter(None, [*keys, *given, *map(unquote, given)]))
 
 
-class _Names(BaseSettings, Settings):
-    """`Settings` as pydantic-settings reads them; an empty value means the default."""
-
-    model_config = SettingsConfigDict(extra="ignore", env_ignore_empty=True, env_file_encoding=ENCODING)
-
-
 def load_settings(env_file: Path = ENV_FILE, *, require: Sequence[str] = tuple(REMEDIES)) -> Settings:
     """
     Read the settings from the environment and `env_file` (which may be missing). `require` names those of `REMEDIES`
@@ -353,11 +347,8 @@ def load_settings(env_file: Path = ENV_FILE, *, require: Sequence[str] = tuple(R
     Raises ConfigurationError.
     """
     try:
-        values = {
-            **_given(DotEnvSettingsSource(_Names, env_file=env_file)()),
-            **_given(EnvSettingsSource(_Names)()),
-        }
-        settings = Settings.model_validate({name: values[name] for name in values.keys() & Settings.model_fields})
+        in_file = dotenv_values(env_file, encoding=ENCODING) if env_file.is_file() else {}
+        settings = Settings.model_validate(_given(in_file) | _given(os.environ))
     except ValidationError as error:
         raise ConfigurationError(_one_line(error)) from None
     except UnicodeDecodeError as error:
@@ -370,11 +361,12 @@ def load_settings(env_file: Path = ENV_FILE, *, require: Sequence[str] = tuple(R
     return settings
 
 
-def _given(values: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the stripped values of one source, without empty values: those come from the other source or the
-    default."""
-    bare = {name: _bare(value) if isinstance(value, str) else value for name, value in values.items()}
-    return {name: value for name, value in bare.items() if value != ""}
+def _given(values: Mapping[str, str | None]) -> dict[str, str]:
+    """Return the stripped values of the settings in one source, without empty values: those come from the other source
+    or the default. Names may be in upper or lower case."""
+    settings = {name.lower(): value for name, value in values.items() if name.lower() in Settings.model_fields}
+    bare = {name: _bare(value or "") for name, value in settings.items()}
+    return {name: value for name, value in bare.items() if value}
 
 
 def misspelt(env_file: Path = ENV_FILE) -> dict[str, str]:

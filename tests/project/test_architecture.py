@@ -72,7 +72,6 @@ ONLY_IN: Final = {
     "prometheus_client": ("bot.process.counters", "bot.web"),
     "PIL": ("bot.delivery", "bot.imaging"),
     "dotenv": ("bot.config",),
-    "pydantic_settings": ("bot.config",),
     "simcord": (),
     "sqlite3": ("storage",),
     "urllib.request": (),
