@@ -33,6 +33,11 @@ VALUE_CHARACTERS: Final = 2000
 _COMMAND: Final = re.compile(r"`/\{ ([a-z]+)-name \}(?: \{ \1-([a-z]+)-name \})?`")
 """A command in the text of a message: the name of a command, and of its subcommand if it has some."""
 
+_MESSAGE: Final = re.compile(r"^([a-zA-Z][\w-]*) *=", re.MULTILINE)
+"""The beginning of a message in the source of a file."""
+_REFERENCE: Final = re.compile(r"\{ *([a-zA-Z][\w-]*) *\}")
+"""A message within the text of another one."""
+
 _command_ids: dict[str, int] = {}
 
 DECIMALS: Final = 2
@@ -49,18 +54,27 @@ def link_commands(ids: Mapping[str, int]) -> None:
 
 
 class Texts:
-    """`say = texts_in(locale)`, then `say("card-before", count=3)`. `language` is one of `LANGUAGES`."""
+    """`say = texts_in(locale)`, then `say("card-before", count=3)`. `language` is one of `LANGUAGES`. A message is
+    parsed when it is first used: to parse all of them takes a tenth of a second."""
 
     def __init__(self, language: str) -> None:
         self.language: Final = language
         functions: dict[str, Any] = {"COMMAND": self._command}  # the library's type leaves out that text is allowed
         self._bundle = FluentBundle([language], use_isolating=False, functions=functions)
+        self._sources: dict[str, str] = {}
+        """The sources of all messages, by their names."""
         for path in sorted((FOLDER / language).glob("*.ftl")):
-            source = _COMMAND.sub(_called, path.read_text(encoding="utf-8"))
-            self._bundle.add_resource(FluentResource(source))
+            source = path.read_text(encoding="utf-8")
+            starts = list(_MESSAGE.finditer(source))
+            ends = [start.start() for start in starts[1:]] + [len(source)]
+            self._sources |= {start[1]: source[start.start() : end] for start, end in zip(starts, ends, strict=True)}
 
     def __contains__(self, name: str) -> bool:
-        return self._bundle.has_message(name)
+        return name in self._sources
+
+    def source(self, name: str) -> str:
+        """Return the message as its file has it. Raises KeyError for an unknown name."""
+        return self._sources[name]
 
     def __call__(self, name: str, /, **values: str | float | datetime) -> str:
         """
@@ -69,6 +83,7 @@ class Texts:
         KeyError for an unknown name. A missing value is logged and replaced by its name: an incomplete sentence is
         better than none.
         """
+        self._parse(name)
         pattern = self._bundle.get_message(name).value
         if pattern is None:
             raise KeyError(name)
@@ -81,6 +96,15 @@ class Texts:
                 errors=[str(error) for error in errors],
             )
         return str(text)
+
+    def _parse(self, name: str) -> None:
+        """Parse the message and those that it contains, if they are not parsed yet. An unknown name is ignored."""
+        if self._bundle.has_message(name) or name not in self._sources:
+            return
+        source = _COMMAND.sub(_called, self._sources[name])
+        self._bundle.add_resource(FluentResource(source))
+        for contained in _REFERENCE.findall(source):
+            self._parse(contained)
 
     def _command(self, *names: str) -> str:
         """Return the mention of a command, given by its name and that of its subcommand, or its name in this

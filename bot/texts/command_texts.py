@@ -8,7 +8,7 @@ import discord
 from discord import app_commands
 from discord.app_commands import TranslationContextLocation as Location
 
-from bot.texts import DEFAULT, texts_in
+from bot.texts import DEFAULT, Texts, texts_in
 
 _COMMAND_NAMES: Final = frozenset({Location.command_name, Location.group_name})
 
@@ -28,11 +28,21 @@ class CatalogueTranslator(app_commands.Translator):
     async def translate(
         self, string: app_commands.locale_str, locale: discord.Locale, context: app_commands.TranslationContextTypes
     ) -> str | None:
-        say = texts_in(str(locale))
+        say = texts_in(locale.value)
         if say.language == DEFAULT:
             return None
         name = string.extras.get("message") or _by_convention(string.message, context)
-        return say(name) if name is not None and name in say else None
+        return self._text(say, name) if name is not None and name in say else None
+
+    def _text(self, say: Texts, name: str) -> str:
+        return say(name)
+
+
+class SourceTranslator(CatalogueTranslator):
+    """Return the sources of messages, which tell whether a translation has changed and need not be parsed."""
+
+    def _text(self, say: Texts, name: str) -> str:
+        return say.source(name)
 
 
 def _by_convention(text: str, context: app_commands.TranslationContext[Any, Any]) -> str | None:

@@ -17,7 +17,7 @@ from structlog.testing import capture_logs
 
 from bot.error_replies import explain, explain_to_operator
 from bot.errors import Reason
-from bot.texts import DEFAULT, FOLDER, LANGUAGES, VALUE_CHARACTERS, texts_in
+from bot.texts import DEFAULT, FOLDER, LANGUAGES, VALUE_CHARACTERS, Texts, texts_in
 from storage.catalogue import MODELS
 from tests.texts.written_texts import entries, messages, plurals, variables
 
@@ -83,6 +83,15 @@ def test_each_language_has_the_same_messages_in_the_same_files(language: str) ->
 def test_each_message_is_made_of_the_same_values(language: str) -> None:
     for name in messages(DEFAULT):
         assert variables(language, name) == variables(DEFAULT, name), name
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_each_message_is_complete_if_it_is_the_first_that_is_shown(language: str) -> None:
+    with capture_logs() as logged:
+        for name, inside in messages(language).items():
+            if inside.messages:
+                Texts(language)(name, **dict.fromkeys(variables(language, name), 1))
+    assert logged == []
 
 
 @pytest.mark.parametrize("language", STAY_OUT)
