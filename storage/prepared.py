@@ -32,7 +32,7 @@ class Prepared:
     def __init__(self, statement: Statement, columns: Sequence[str] = ()) -> None:
         self._statement = statement
         self._columns = list(columns)
-        self._names = tuple(map(str, statement.exported_columns.keys()))
+        self._names: tuple[str, ...] | None = None
         self._compiled: _Compiled | None = None
 
     async def rows(
@@ -53,7 +53,10 @@ class Prepared:
     ) -> tuple[Value, ...]:
         """Run the statement and make a value of each row, as `rows.values` does."""
         found = await self.rows(connection, parameters)
-        return tuple([kind(**dict(zip(self._names, row, strict=True))) for row in found])
+        if self._names is None:
+            self._names = tuple(map(str, self._statement.exported_columns.keys()))
+        names = self._names
+        return tuple([kind(**dict(zip(names, row, strict=True))) for row in found])
 
 
 class _Compiled:

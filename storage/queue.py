@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cache
 from typing import Any, Final
 
 import sqlalchemy as sa
@@ -74,29 +75,8 @@ class QueueStore:
         with input pictures, or without. For a task of one create, the time from `generating_at` to `settled_at`; for a
         task of several, the time of each of them. At most the last `SEARCHED` successful tasks of the model are
         searched."""
-        done = sa.and_(tasks.c.model == model, tasks.c.settled_at.is_not(None), tasks.c.reason.is_(None))
-        columns = (tasks.c.id, tasks.c.creates_wanted, tasks.c.generating_at, tasks.c.settled_at)
-        last = sa.select(*columns).where(done).order_by(tasks.c.settled_at.desc()).limit(SEARCHED).subquery()
-        of_several = sa.and_(
-            creates.c.task_id == last.c.id,
-            last.c.creates_wanted > 1,
-            creates.c.state == CreateState.DONE,
-        )
-        alone = sa.and_(last.c.creates_wanted == 1, last.c.generating_at.is_not(None))
-        took = sa.case(
-            (last.c.creates_wanted > 1, creates.c.ended_at - creates.c.at),
-            else_=last.c.settled_at - last.c.generating_at,
-        )
-        pictured = sa.exists().where(references.c.task_id == last.c.id)
-        newest = (
-            sa.select(took)
-            .select_from(last.outerjoin(creates, of_several))
-            .where(sa.or_(alone, creates.c.id.is_not(None)), pictured if with_pictures else ~pictured)
-            .order_by(last.c.settled_at.desc(), creates.c.ended_at.desc())
-            .limit(limit)
-        )
-        async with self._database.read() as connection:
-            return tuple(milliseconds / 1000 for milliseconds in (await connection.execute(newest)).scalars())
+        found = await self._database.rows(_recent(with_pictures=with_pictures), {"of": model, "most": limit})
+        return tuple([milliseconds / 1000 for (milliseconds,) in found])
 
     async def models_in_use(self, *, since: int) -> frozenset[str]:
         """Return the models of the requests that were stored since this time (ms); empty if no request waits for its
@@ -111,3 +91,28 @@ class QueueStore:
     async def _tasks(self, statement: sa.Select[Any]) -> tuple[Task, ...]:
         async with self._database.read() as connection:
             return values(Task, await connection.execute(statement))
+
+
+@cache
+def _recent(*, with_pictures: bool) -> Prepared:
+    done = sa.and_(tasks.c.model == sa.bindparam("of"), tasks.c.settled_at.is_not(None), tasks.c.reason.is_(None))
+    columns = (tasks.c.id, tasks.c.creates_wanted, tasks.c.generating_at, tasks.c.settled_at)
+    last = sa.select(*columns).where(done).order_by(tasks.c.settled_at.desc()).limit(SEARCHED).subquery()
+    of_several = sa.and_(
+        creates.c.task_id == last.c.id,
+        last.c.creates_wanted > 1,
+        creates.c.state == CreateState.DONE,
+    )
+    alone = sa.and_(last.c.creates_wanted == 1, last.c.generating_at.is_not(None))
+    took = sa.case(
+        (last.c.creates_wanted > 1, creates.c.ended_at - creates.c.at),
+        else_=last.c.settled_at - last.c.generating_at,
+    )
+    pictured = sa.exists().where(references.c.task_id == last.c.id)
+    return Prepared(
+        sa.select(took)
+        .select_from(last.outerjoin(creates, of_several))
+        .where(sa.or_(alone, creates.c.id.is_not(None)), pictured if with_pictures else ~pictured)
+        .order_by(last.c.settled_at.desc(), creates.c.ended_at.desc())
+        .limit(sa.bindparam("most", type_=sa.Integer))
+    )

@@ -14,8 +14,10 @@ from typing import Final
 from bot.errors import Reason
 
 
-def _any(*patterns: str) -> re.Pattern[str]:
-    return re.compile("|".join(patterns), re.IGNORECASE)
+def _any(*patterns: str) -> str:
+    """Return the expression of any of the patterns. `re` compiles it when it is first searched for, and remembers it:
+    to compile all of them takes longer than the import of this package."""
+    return f"(?i){'|'.join(patterns)}"
 
 
 def _no_refusals() -> Iterable[str]:
@@ -156,7 +158,7 @@ _UNREADABLE: Final = _any(
     r"(无法|不能|未能|無法)(识别|读取|解析|解码|打开|处理|識別|讀取)[^,，。]{0,6}?(图片|图像|照片|圖片|圖像)|不支持的?(图片|图像|圖片)",
     r"无效的?(图片|图像)",
 )
-PICTURE_FAULTS: Final[Mapping[Reason, re.Pattern[str]]] = {
+PICTURE_FAULTS: Final[Mapping[Reason, str]] = {
     Reason.API_MASK: _UNUSABLE_MASK,
     Reason.API_REFERENCE_TOO_LARGE: _TOO_LARGE,
     Reason.API_REFERENCE_TOO_SMALL: _TOO_SMALL,
@@ -185,22 +187,22 @@ its values."""
 def reason_to_refuse(message: str) -> Reason | None:
     """Return the reason for which a create was refused: `reason_in`, or that its model cannot be had; None if the words
     give no reason."""
-    return reason_in(message) or (Reason.MODEL_UNAVAILABLE if _MODEL.search(message) else None)
+    return reason_in(message) or (Reason.MODEL_UNAVAILABLE if re.search(_MODEL, message) else None)
 
 
 def reason_in(message: str) -> Reason | None:
     """Return the reason that the words give: a policy, or a fault of an input picture or its mask; None if they give
     neither."""
-    about_result = _RESULT.search(message)
-    if _REFUSAL.search(_NO_REFUSAL.sub(" ", message)):
-        of_input = _INPUT.search(message) and not about_result and not _WORDS.search(message)
+    about_result = re.search(_RESULT, message)
+    if re.search(_REFUSAL, re.sub(_NO_REFUSAL, " ", message)):
+        of_input = re.search(_INPUT, message) and not about_result and not re.search(_WORDS, message)
         return Reason.REFERENCE_POLICY if of_input else Reason.POLICY
     if about_result:
         return None
-    return next((reason for reason, words in PICTURE_FAULTS.items() if words.search(message)), None)
+    return next((reason for reason, words in PICTURE_FAULTS.items() if re.search(words, message)), None)
 
 
 def is_ordinary(message: str) -> bool:
     """Return whether the message is empty, or contains words that the API is known to send for failures without a
     cause."""
-    return not message.strip() or bool(_ORDINARY.search(message))
+    return not message.strip() or bool(re.search(_ORDINARY, message))

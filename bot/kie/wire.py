@@ -76,7 +76,11 @@ class Data(BaseModel):
     """The object in an envelope. Its errors do not repeat what it holds, which may be a secret."""
 
     model_config = ConfigDict(
-        alias_generator=to_camel, coerce_numbers_to_str=True, str_strip_whitespace=True, hide_input_in_errors=True
+        alias_generator=to_camel,
+        coerce_numbers_to_str=True,
+        str_strip_whitespace=True,
+        hide_input_in_errors=True,
+        defer_build=True,  # until the first answer, so that the bot starts sooner
     )
 
 
