@@ -36,6 +36,7 @@ from bot.kie.client import KieClient, image_api
 from bot.kie.vendor_catalogue import VendorCatalogue
 from bot.net.attachments import AttachmentFetcher
 from bot.net.sessions import discord_proxy, open_session
+from bot.process.garbage import keep_what_is_loaded
 from bot.process.logs import SecretRedactor
 from bot.process.malloc import give_back_what_is_freed
 from bot.process.shutdown import end_within
@@ -49,6 +50,7 @@ from bot.web.metrics import Metrics
 from bot.web.readiness import Readiness
 from bot.web.site import Site
 from storage import backup
+from storage.availability import for_people
 from storage.catalogue import catalogue
 from storage.clock import ClockStore
 from storage.database import Database, DatabaseAway, DatabaseInUse
@@ -56,7 +58,6 @@ from storage.disks import Disks
 from storage.migrations import migrate
 from storage.models import Limits
 from storage.pictures import PictureStore
-from storage.postgres import for_people
 from storage.statistics import StatisticsStore
 from storage.stores import Stores
 
@@ -361,6 +362,7 @@ async def run(settings: Settings) -> None:
             login.cancel()
             return
         await login
+        keep_what_is_loaded()
         work = asyncio.create_task(atelier.work())
         with for_people():
             connection = asyncio.create_task(atelier.client.connect())

@@ -18,9 +18,9 @@ from typing import Final
 import structlog
 
 from bot.config import ENV_FILE, Settings, database_address, load_settings, misspelt
-from bot.doctor import Finding, examine, seconds_for_models
 from bot.engine.clock import system_clock
 from bot.errors import ConfigurationError
+from bot.process.garbage import garbage_collection_paused
 from bot.process.logs import configure_logs
 from storage.backup import BackupRefused
 from storage.copying import CopyRefused, copy
@@ -116,7 +116,8 @@ def _file(name: str) -> Path:
 
 
 async def _run(env_file: Path) -> int:
-    from bot import app
+    with garbage_collection_paused():
+        from bot import app
 
     await app.run(_load(env_file))
     return ExitCode.STOPPED
@@ -169,6 +170,8 @@ async def _copy(env_file: Path, to: str) -> int:
 async def _doctor(env_file: Path) -> int:
     """Run all checks and print the findings; the exit code says whether all are well. No setting is required: a missing
     or wrong setting is a finding."""
+    from bot.doctor import Finding, examine, seconds_for_models  # here, so that the other commands start sooner
+
     try:
         settings = _load(env_file, require=(), quiet=True)
         if seconds := seconds_for_models(settings):

@@ -18,9 +18,10 @@ from bot.discord_errors import map_discord_errors
 from bot.engine.clock import system_clock
 from bot.error_replies import answer_error
 from bot.errors import ServiceError, UserError
+from bot.process.garbage import garbage_collection_paused
 from bot.services import Services
 from bot.texts import link_commands
-from bot.texts.command_texts import CatalogueTranslator
+from bot.texts.command_texts import CatalogueTranslator, SourceTranslator
 from bot.traffic import Identifies, StartLimits, Traffic
 from storage.key_values import KeyValueStore
 
@@ -99,12 +100,12 @@ class Atelier(commands.AutoShardedBot):
         parsers.update({name: _survived(name, parse) for name, parse in parsers.items() if name != "READY"})
         self.allowed_guilds = allowed_guilds
         self._extensions_to_load = tuple(extensions)
-        self._translator = CatalogueTranslator()
 
     async def setup_hook(self) -> None:
-        await self.tree.set_translator(self._translator)
-        for extension in self._extensions_to_load:
-            await self.load_extension(extension)
+        await self.tree.set_translator(CatalogueTranslator())
+        with garbage_collection_paused():
+            for extension in self._extensions_to_load:
+                await self.load_extension(extension)
 
     async def before_identify_hook(self, shard_id: int | None, *, initial: bool = False) -> None:
         """Wait until the shard may identify. If the database cannot be asked, wait as a process that is alone."""
@@ -197,9 +198,10 @@ class Atelier(commands.AutoShardedBot):
         return await _remembered(published, key_values)
 
     async def _commands_digest(self) -> str:
-        """Return a hash of the commands' payloads in all languages and of the application's id."""
-        commands = self.tree.get_commands()
-        payloads = [await command.get_translated_payload(self.tree, self._translator) for command in commands]
+        """Return a hash of the commands' payloads, with the sources of their texts in all languages, and of the
+        application's id."""
+        commands, translator = self.tree.get_commands(), SourceTranslator()
+        payloads = [await command.get_translated_payload(self.tree, translator) for command in commands]
         text = json.dumps([self.application_id, payloads], sort_keys=True, default=str)
         return hashlib.sha256(text.encode()).hexdigest()
 

@@ -33,12 +33,12 @@ from bot.net.attachments import HOSTS
 from bot.net.public_addresses import FAKE_REMEDY, is_fake
 from bot.net.sessions import discord_proxy, open_session
 from bot.process.logs import SecretRedactor
-from storage.availability import NO_TLS, PG_HBA, POOLER, REFUSED_CERTIFICATE
 from storage.catalogue import DEFAULT, Model, catalogue
 from storage.database import Database, DatabaseAway, DatabaseInUse
 from storage.migrations import DatabaseNewer, pending
 from storage.pictures import ListingRefused, PictureStore
 from storage.postgres_url import is_postgres
+from storage.server_errors import NO_TLS, PG_HBA, POOLER, REFUSED_CERTIFICATE
 from storage.server_report import NEWEST, OLDEST, ServerReport, report
 from storage.sqlite import NoWriteAheadLog
 

@@ -51,7 +51,8 @@ backup/           back up all rows and the list of pictures into one file, and r
 database.py       open SQLite or PostgreSQL; read and write transactions
 postgres.py       PostgreSQL: the pool of connections, the time limits of transactions
 postgres_url.py   PostgreSQL: addresses as people have them
-availability.py   PostgreSQL: recognise a server that is away, and log it once
+availability.py   PostgreSQL: whether the server can be used, logged once; what a person waits for
+server_errors.py  PostgreSQL: recognise the errors of a server that is away
 copying.py        copy a whole database into another one
 server_report.py  PostgreSQL: what the server says of itself, for `doctor`
 sqlite.py         SQLite: the file, its lock, its connections

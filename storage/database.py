@@ -13,7 +13,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
-from typing import Any, Final, TypeVar
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Engine, make_url
@@ -24,10 +24,12 @@ from storage.availability import DatabaseAway
 from storage.group_commit import GroupCommit
 from storage.listening import CHANNEL, Listening
 from storage.notices import Notices
-from storage.postgres import Server
 from storage.prepared import NO_PARAMETERS, Prepared
 from storage.sqlite import BEGIN, BEGIN_WRITE, PRAGMAS, DatabaseInUse, locked, open_beside, open_file, path_of
 from storage.transactions import InlineConnection, Transaction
+
+if TYPE_CHECKING:
+    from storage.postgres import Server
 
 __all__ = ["PRAGMAS", "Database", "DatabaseAway", "DatabaseInUse"]
 
@@ -67,6 +69,8 @@ class Database:
         server: Server | None = None
         async with AsyncExitStack() as stack:
             if postgres_url.is_postgres(url):
+                from storage.postgres import Server  # here, because with SQLite its driver is not needed
+
                 server = Server(postgres_url.parse(url), pool=pool, read_only=not exclusive)
                 engine = server.engine
             elif exclusive:

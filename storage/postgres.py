@@ -3,7 +3,7 @@ PostgreSQL's part of the database: the pool of connections, and the time limits 
 
 A transaction has a time limit, after which its connection is cut. So a server that no longer answers, or a network that
 loses everything, is an error like any other. Discord waits three seconds for an answer to a person: the limit of what a
-person waits for is shorter (`for_people`), and other work leaves some connections to it.
+person waits for is shorter (`availability.for_people`), and other work leaves some connections to it.
 
 A connection is not tested before it is used, which would cost a round trip each time: the event loop notices when a
 server closes a connection, and the connection is replaced when it is next wanted.
@@ -15,9 +15,8 @@ import asyncio
 import os
 import socket
 import uuid
-from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
-from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
-from contextvars import ContextVar
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
 from typing import Any, Final
 
 import asyncpg  # type: ignore[import-untyped]  # it has no types
@@ -27,8 +26,9 @@ from sqlalchemy.exc import DisconnectionError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 from sqlalchemy.pool import ConnectionPoolEntry
 
-from storage.availability import NO_ANSWER, WRITES_ALONE, Availability, DatabaseAway, code_of, is_lasting, why_away
+from storage.availability import Availability, DatabaseAway, work_for_people
 from storage.postgres_url import ServerAddress
+from storage.server_errors import NO_ANSWER, WRITES_ALONE, code_of, is_lasting, why_away
 
 PERSON_SECONDS: Final = 1.5
 """Time limit of a transaction that a person may wait for. Discord waits three seconds, in which such a transaction may
@@ -50,18 +50,6 @@ KEPT_STATEMENTS: Final = 500
 KEEPALIVE_SECONDS: Final = 15
 UNANSWERED_SECONDS: Final = 30
 """How long the operating system sends data, or waits for the answer to a keepalive, before it gives a connection up."""
-
-_for_people: ContextVar[bool] = ContextVar("for_people", default=False)
-
-
-@contextmanager
-def for_people() -> Iterator[None]:
-    """Mark the transactions of the block, and of the tasks that it starts, as work that a person waits for."""
-    token = _for_people.set(True)
-    try:
-        yield
-    finally:
-        _for_people.reset(token)
 
 
 class _Connection(asyncpg.Connection):  # type: ignore[misc]  # it has no types
@@ -163,7 +151,7 @@ class Server:
         self.availability.worked(wrote=False)
 
     def _seconds(self, *, long: bool = False) -> float:
-        if _for_people.get():
+        if work_for_people.get():
             return PERSON_SECONDS if self.availability.away is None else AWAY_SECONDS
         return LONG_SECONDS if long else WORK_SECONDS
 
@@ -171,7 +159,7 @@ class Server:
     async def _connected(self, engine: AsyncEngine, seconds: float | None) -> AsyncIterator[AsyncConnection]:
         """Take a connection. After `seconds` (None: never) it is cut, and what waits on it raises TimeoutError."""
         async with AsyncExitStack() as stack:
-            if not _for_people.get():
+            if not work_for_people.get():
                 await stack.enter_async_context(self._places)
             if seconds is None:
                 yield await stack.enter_async_context(engine.connect())

@@ -17,7 +17,7 @@ import sqlalchemy as sa
 import structlog
 from sqlalchemy import Connection
 
-from storage.availability import LOCKED, DatabaseAway, code_of
+from storage.availability import DatabaseAway
 from storage.database import Database
 
 HERE: Final = Path(__file__).parent
@@ -65,6 +65,8 @@ async def _migrated(database: Database, versions: Sequence[Path]) -> bool:
                 await connection.exec_driver_sql(f"SET LOCAL lock_timeout = '{LOCK_SECONDS}s'")
             await connection.run_sync(upgrade, versions)
     except DatabaseAway as away:
+        from storage.server_errors import LOCKED, code_of  # here, because with SQLite its driver is not needed
+
         if code_of(away) != LOCKED:
             raise
         return False

@@ -9,9 +9,9 @@ import pytest
 import sqlalchemy as sa
 from structlog.testing import capture_logs
 
+from storage.availability import for_people
 from storage.database import Database
 from storage.migrations import migrate
-from storage.postgres import for_people
 from tests.storage.test_database import later_migration
 from tests.worlds.postgres import postgres
 

@@ -14,9 +14,8 @@ import sqlalchemy as sa
 from structlog.testing import capture_logs
 
 from storage import postgres as pool
-from storage.availability import Availability
+from storage.availability import Availability, for_people
 from storage.database import Database, DatabaseAway
-from storage.postgres import for_people
 from storage.stores import Stores
 from tests.storage.rows import NOW, UNLIMITED, request, stored
 from tests.worlds.database_line import DatabaseLine, database_line

@@ -17,10 +17,9 @@ from bot.client import Atelier
 from bot.endpoints import point_discord_at
 from bot.engine.clock import system_clock
 from bot.traffic import Identifies, StartLimits
-from storage.availability import Availability
+from storage.availability import Availability, for_people
 from storage.database import Database
 from storage.key_values import KeyValueStore
-from storage.postgres import for_people
 from tests.storage.rows import NOW
 from tests.wire.discord import LoopbackDiscord, loopback_discord
 from tests.wire.process import TOKEN
