@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
+from functools import cache
 from typing import Any, Final
 
 import sqlalchemy as sa
@@ -11,6 +12,7 @@ import sqlalchemy as sa
 from storage.community import batch_message_number
 from storage.database import Database
 from storage.models import NewPart, OutcomePart, Picture, Route, Task, TaskState, first_route
+from storage.prepared import Prepared
 from storage.result_pictures import save_pictures
 from storage.rows import values
 from storage.schema import batch_messages, batches, outcome_parts, tasks
@@ -18,8 +20,11 @@ from storage.transactions import Transaction
 from storage.transitions import WITHDRAWN, StaleTask, compare_and_set
 
 OF_OUTCOME: Final = sa.and_(outcome_parts.c.task_id == sa.bindparam("of"), outcome_parts.c.number >= 0)
-PARTS: Final = sa.select(outcome_parts).where(OF_OUTCOME).order_by(outcome_parts.c.number)
-ANY_PART: Final = sa.select(outcome_parts.c.number).where(OF_OUTCOME).limit(1)
+PARTS: Final = Prepared(sa.select(outcome_parts).where(OF_OUTCOME).order_by(outcome_parts.c.number))
+ANY_PART: Final = Prepared(sa.select(outcome_parts.c.number).where(OF_OUTCOME).limit(1))
+WITHDRAWN_PART: Final = Prepared(
+    sa.select(outcome_parts).where(outcome_parts.c.task_id == sa.bindparam("of"), outcome_parts.c.number == WITHDRAWN)
+)
 PLANNED: Final = sa.insert(outcome_parts).returning(outcome_parts)
 
 
@@ -30,15 +35,12 @@ class PartStore:
     async def of_task(self, task_id: str) -> tuple[OutcomePart, ...]:
         """Return the parts of the present outcome by number, those with late pictures included. The message of a batch
         is no part."""
-        async with self._database.read() as connection:
-            return await _parts(connection, task_id)
+        return await self._database.values(OutcomePart, PARTS, {"of": task_id})
 
     async def withdrawn(self, task_id: str) -> OutcomePart | None:
         """Return the first message of the outcome that an adoption withdrew, if the message was sent or may have
         been."""
-        these = sa.and_(outcome_parts.c.task_id == task_id, outcome_parts.c.number == WITHDRAWN)
-        async with self._database.read() as connection:
-            found = values(OutcomePart, await connection.execute(sa.select(outcome_parts).where(these)))
+        found = await self._database.values(OutcomePart, WITHDRAWN_PART, {"of": task_id})
         return found[0] if found else None
 
     async def plan(
@@ -52,7 +54,8 @@ class PartStore:
         """
         async with self._database.write() as connection:
             await save_pictures(connection, fetched)
-            return await self._plan(connection, task, parts) or await _parts(connection, task.id)
+            planned = await self._plan(connection, task, parts)
+            return planned or await PARTS.values(OutcomePart, connection, {"of": task.id})
 
     async def begin_delivery(
         self, task: Task, parts: Sequence[NewPart], *, fetched: Sequence[Picture], now: int, until: int
@@ -77,8 +80,7 @@ class PartStore:
         """
         async with self._database.write() as connection:
             await compare_and_set(connection, task, {"lease_until": until})
-            first = sa.func.coalesce(outcome_parts.c.attempted_at, now)
-            return await _change_part(connection, part, {"attempted_at": first})
+            return await _change_part(connection, part, {"attempted_at": now})
 
     async def reroute(self, part: OutcomePart, route: Route) -> OutcomePart:
         """Change the route of the part. A part that was attempted stays uncertain: the attempt by the former route may
@@ -117,7 +119,7 @@ class PartStore:
         """Store the parts. Return None if parts are stored already. `attempted_at` applies to the first part. Of a task
         that was restored from a backup, every part may have been posted since."""
         await self._database.serialize(connection, f"parts of {task.id}")
-        if (await connection.execute(ANY_PART, {"of": task.id})).first():
+        if await ANY_PART.rows(connection, {"of": task.id}):
             return None
         rows = [
             {
@@ -166,17 +168,24 @@ async def _in_batches(connection: Transaction, task_ids: Sequence[str]) -> list[
 
 
 async def _change_part(connection: Transaction, part: OutcomePart, changes: dict[str, Any]) -> OutcomePart:
-    as_read = sa.and_(
-        outcome_parts.c.task_id == part.task_id,
-        outcome_parts.c.number == part.number,
-        outcome_parts.c.route == part.route,
-    )
-    statement = sa.update(outcome_parts).where(as_read).values(changes).returning(outcome_parts)
-    found = values(OutcomePart, await connection.execute(statement))
+    as_read = {"of": part.task_id, "this": part.number, "by": part.route}
+    found = await _changed(tuple(changes)).values(OutcomePart, connection, {**changes, **as_read})
     if not found:
         raise StaleTask(f"part {part.number} of task {part.task_id} is no longer delivered by {part.route}")
     return found[0]
 
 
-async def _parts(connection: Transaction, task_id: str) -> tuple[OutcomePart, ...]:
-    return values(OutcomePart, await connection.execute(PARTS, {"of": task_id}))
+@cache
+def _changed(columns: tuple[str, ...]) -> Prepared:
+    """Change a part that still has its route. The time of the first attempt stays."""
+    changes: dict[str, sa.ColumnElement[Any]] = {
+        name: sa.bindparam(name, type_=outcome_parts.c[name].type) for name in columns
+    }
+    if "attempted_at" in columns:
+        changes["attempted_at"] = sa.func.coalesce(outcome_parts.c.attempted_at, changes["attempted_at"])
+    as_read = sa.and_(
+        outcome_parts.c.task_id == sa.bindparam("of"),
+        outcome_parts.c.number == sa.bindparam("this"),
+        outcome_parts.c.route == sa.bindparam("by"),
+    )
+    return Prepared(sa.update(outcome_parts).where(as_read).values(changes).returning(outcome_parts))

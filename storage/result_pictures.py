@@ -10,11 +10,13 @@ import sqlalchemy as sa
 
 from storage.database import Database
 from storage.models import Picture
-from storage.rows import values
+from storage.prepared import Prepared
 from storage.schema import pictures
 from storage.transactions import Transaction
 
-PICTURES: Final = sa.select(pictures).where(pictures.c.task_id == sa.bindparam("of")).order_by(pictures.c.position)
+PICTURES: Final = Prepared(
+    sa.select(pictures).where(pictures.c.task_id == sa.bindparam("of")).order_by(pictures.c.position)
+)
 SAVED: Final = sa.update(pictures).where(
     pictures.c.task_id == sa.bindparam("of"), pictures.c.position == sa.bindparam("at")
 )
@@ -25,8 +27,7 @@ class ResultPictureStore:
         self._database = database
 
     async def of_task(self, task_id: str) -> tuple[Picture, ...]:
-        async with self._database.read() as connection:
-            return values(Picture, await connection.execute(PICTURES, {"of": task_id}))
+        return await self._database.values(Picture, PICTURES, {"of": task_id})
 
     async def save(self, changed: Sequence[Picture]) -> None:
         """Store all columns of pictures that `settle` created, in one transaction. A picture without a row is left
