@@ -1,4 +1,4 @@
-"""What the bot imports before it is connected, and what garbage collection does meanwhile."""
+"""What the bot imports before it is connected, and that no garbage is collected during an import."""
 
 from __future__ import annotations
 

@@ -71,6 +71,16 @@ async def test_after_an_upgrade_they_are_asked_for_and_stored(world: BotWorld) -
     assert "imagine" in (await world.stores.key_values.get(COMMAND_IDS_FACT) or "")
 
 
+async def test_commands_are_published_again_when_one_of_their_translations_has_changed(
+    world: BotWorld, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sources = texts_in("zh-CN")._sources
+    monkeypatch.setitem(sources, "option-prompt", f"{sources['option-prompt'].rstrip()}x\n")
+    with world.env.time_context():
+        assert await world.client.publish_commands(world.stores.key_values) is True
+        assert await world.client.publish_commands(world.stores.key_values) is False
+
+
 async def test_where_discord_does_not_tell_the_ids_commands_are_shown_by_name(world: BotWorld) -> None:
     await world.stores.key_values.set(COMMAND_IDS_FACT, None)
     link_commands({})
