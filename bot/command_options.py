@@ -42,7 +42,7 @@ def check_options(interaction: discord.Interaction[Any]) -> None:
 
 @cache
 def _declared(command: app_commands.Command[Any, ..., Any]) -> Mapping[str, app_commands.Parameter]:
-    """Return the declared options by name; discord.py builds them anew each time."""
+    """Return the declared options by name. discord.py builds all of them at each access."""
     return {parameter.display_name: parameter for parameter in command.parameters}
 
 

@@ -40,6 +40,9 @@ _REFERENCE: Final = re.compile(r"\{ *([a-zA-Z][\w-]*) *\}")
 
 _command_ids: dict[str, int] = {}
 
+FORMATTED: Final = 2000
+"""Most messages without text among their values that are kept as they were formatted."""
+
 DECIMALS: Final = 2
 """Most digits after the decimal point of a number in a message; trailing zeros are left out."""
 
@@ -51,6 +54,7 @@ def link_commands(ids: Mapping[str, int]) -> None:
     the published commands, by name; they replace those given before. A command without an id is shown by its name."""
     _command_ids.clear()
     _command_ids.update(ids)
+    _formatted.cache_clear()
 
 
 class Texts:
@@ -80,9 +84,15 @@ class Texts:
         """
         Return the message with its values. Numbers are shown without grouping and with at most `DECIMALS` digits after
         the decimal point, as the language writes them; a text among the values is cut after `VALUE_CHARACTERS`. Raises
-        KeyError for an unknown name. A missing value is logged and replaced by its name: an incomplete sentence is
-        better than none.
+        KeyError for an unknown name. A missing value is logged (once, if all others are numbers) and replaced by its
+        name: an incomplete sentence is better than none.
         """
+        if any(not isinstance(value, int | float) for value in values.values()):
+            return self.formatted(name, values)
+        return _formatted(self, name, tuple([(key, value, type(value)) for key, value in values.items()]))
+
+    def formatted(self, name: str, values: Mapping[str, str | float | datetime]) -> str:
+        """Format the message, whether or not it was formatted before."""
         self._parse(name)
         pattern = self._bundle.get_message(name).value
         if pattern is None:
@@ -113,6 +123,13 @@ class Texts:
             return f"</{' '.join(names)}:{_command_ids[names[0]]}>"
         spoken = [self(f"{'-'.join(names[: depth + 1])}-name") for depth in range(len(names))]
         return f"`/{' '.join(spoken)}`"
+
+
+@lru_cache(maxsize=FORMATTED)
+def _formatted(say: Texts, name: str, values: tuple[tuple[str, float, type], ...]) -> str:
+    """Return a message with numbers alone. The types count because a number may be written otherwise than an equal one
+    of another type."""
+    return say.formatted(name, {key: value for key, value, _ in values})
 
 
 def _called(found: re.Match[str]) -> str:

@@ -17,7 +17,7 @@ from structlog.testing import capture_logs
 
 from bot.error_replies import explain, explain_to_operator
 from bot.errors import Reason
-from bot.texts import DEFAULT, FOLDER, LANGUAGES, VALUE_CHARACTERS, Texts, texts_in
+from bot.texts import DEFAULT, FOLDER, LANGUAGES, VALUE_CHARACTERS, Texts, link_commands, texts_in
 from storage.catalogue import MODELS
 from tests.texts.written_texts import entries, messages, plurals, variables
 
@@ -163,6 +163,15 @@ def test_each_locale_leads_to_the_nearest_language(locale: str | None, language:
 
 def test_a_language_is_read_once() -> None:
     assert texts_in("zh-TW") is texts_in("zh-CN")
+
+
+def test_a_message_that_was_formatted_before_mentions_the_commands_that_were_published_since() -> None:
+    say = texts_in("en-US")
+    link_commands({})
+    assert "`/imagine`" in say("card-nothing-spent")
+    link_commands({"imagine": 7})
+    assert "</imagine:7>" in say("card-nothing-spent")
+    link_commands({})
 
 
 def test_a_number_is_told_in_its_plural_form() -> None:
