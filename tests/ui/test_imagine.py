@@ -194,10 +194,10 @@ async def test_an_answer_that_discord_lost_is_made_up_for_by_a_fresh_card(
 async def test_a_defect_is_told_with_a_number_that_the_log_has_too(
     world: BotWorld, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    async def broken(new: object) -> None:
+    async def broken(new: object, make: object) -> None:
         raise ZeroDivisionError("the secret formula")
 
-    world.engine.requests.accept = broken  # type: ignore[method-assign, assignment]
+    world.engine.requests.accept_and = broken  # type: ignore[method-assign, assignment]
     said = world.refusal(await world.ask())
     number = said.rsplit(" ", 1)[-1].strip(".")
     assert "secret" not in said
