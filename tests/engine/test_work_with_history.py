@@ -66,7 +66,7 @@ class Instructions:
 
 
 async def everyday(world: EngineWorld) -> None:
-    """Let people ask for all kinds of pictures until all are told, and do the periodic jobs meanwhile."""
+    """Let people ask for all kinds of pictures until all are posted, and do the periodic jobs between the steps."""
     await world.ask(references=(world.attach("a.png", png()),), variants=4)
     await world.ask(model="z-image", variants=2, guild_id=77)
     cancelled = await world.ask(guild_id=77)
