@@ -92,6 +92,7 @@ class Server:
             connect_args={"async_creator_fn": self.connect, **prepared},
             pool_size=pool,
             max_overflow=0,
+            pool_use_lifo=True,  # so that the statements of quiet times are prepared on few connections
             hide_parameters=True,
         )
         event.listen(engine.sync_engine, "checkout", _replace_if_closed)
