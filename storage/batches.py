@@ -143,7 +143,7 @@ class BatchStore:
             await check_limits(connection, new, limits, now=now, kept=kept)
             await connection.execute(sa.delete(batches).where(open_proposal))
             task = await insert_task(connection, new, now=now, prepared=prepared)
-            return Added(task, True, await card_facts(connection, task, pictured=bool(new.request.references)))
+            return Added(task, True, await card_facts(connection, task))
 
     async def pictures_today(self, asker_id: int, *, now: int) -> int:
         async with self._database.read() as connection:

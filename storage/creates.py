@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Final, Unpack
+from typing import Any, Final, NamedTuple, Unpack
 
 import sqlalchemy as sa
 
 from storage import fair_queue
+from storage.card_facts import CardFacts, card_facts
 from storage.catalogue import MODELS, Model
 from storage.curation import sync_messages
 from storage.database import Database
 from storage.models import Changes, Create, CreateChanges, CreateLimits, CreateState, Task, TaskState
 from storage.prepared import Prepared
+from storage.processes import create_of, work_of
 from storage.rows import values
 from storage.schema import creates, key_values, outcome_parts, pictures, tasks
 from storage.shards import Shards
@@ -42,6 +44,25 @@ WINDOW_COLUMNS: Final = (
 )
 """The fields of a `Window`."""
 WINDOW: Final = Prepared(sa.select(*WINDOW_COLUMNS))
+STORED: Final = [column for column in creates.c if column is not creates.c.token_digest]
+"""The fields of a `Create`."""
+OF_TOKEN: Final = Prepared(
+    sa.select(*STORED, tasks.c.guild_id)
+    .join(tasks, tasks.c.id == creates.c.task_id)
+    .where(creates.c.token_digest == sa.bindparam("digest"))
+)
+
+
+class CalledBack(NamedTuple):
+    """What became of a callback."""
+
+    task_id: str
+    is_used: bool
+    """False: its create has another job, or is no longer in doubt."""
+    is_known: bool
+    """Whether the image API had answered the create with the job before."""
+    woken: str | None = None
+    """The process that hears of it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,6 +129,8 @@ class CreateStore:
         except_ids: Collection[str] = (),
         shards: Shards | None = None,
         passing: Shards | None = None,
+        follows: Callable[[Task | None], str | None] | None = None,
+        shows: Callable[[Task, CardFacts], None] | None = None,
     ) -> Task | None:
         """
         Store the next create and return its task under the owner's lease: now `submitting`, or still `generating` for a
@@ -122,7 +145,9 @@ class CreateStore:
         were taken with the first.
 
         With `shards`, return None also if the next task is of another shard, for another process to begin (`upcoming`).
-        The tasks of the shards in `passing` are passed over.
+        The tasks of the shards in `passing` are passed over. `follows` gets the task whose create is next after this
+        one (`upcoming`), and returns the process to tell of it, which hears of it once the transaction is committed.
+        `shows` gets a task whose first create this is, and what its card shows.
         """
         async with self._database.write() as connection:
             await self._database.serialize(connection, "creates")
@@ -153,14 +178,22 @@ class CreateStore:
             }
             await connection.execute(sa.insert(creates).values(written))
             if task.state is TaskState.GENERATING:
-                return await compare_and_set(connection, task, lease)
-            changes: dict[str, Any] = {
-                **lease,
-                "provider": provider,
-                "creates_wanted": wanted,
-                "estimated_credits": price,
-            }
-            return await move(connection, task, TaskState.SUBMITTING, now=now, why="create", changes=changes)
+                begun = await compare_and_set(connection, task, lease)
+            else:
+                changes: dict[str, Any] = {
+                    **lease,
+                    "provider": provider,
+                    "creates_wanted": wanted,
+                    "estimated_credits": price,
+                }
+                begun = await move(connection, task, TaskState.SUBMITTING, now=now, why="create", changes=changes)
+            if shows is not None and begun.state is TaskState.SUBMITTING:
+                shows(begun, await card_facts(connection, begun))
+            if follows is not None:
+                following = await _next(connection, limits, now, models, except_ids, passing, lock=False)
+                if (process := follows(following)) is not None:
+                    await self._database.notify(connection, create_of(process))
+            return begun
 
     async def begun_at(self, owner: str, at: int, *, except_ids: Collection[str] = ()) -> Task | None:
         """Return the task, none of `except_ids`, that the owner holds and whose create it stored at `at` (ms), if that
@@ -214,11 +247,6 @@ class CreateStore:
                 await connection.execute(sa.update(creates).where(creates.c.id == create_id).values(**columns))
             return changed
 
-    async def of_token(self, token: str) -> Create | None:
-        """Return the create whose callback carries this token; None if there is none."""
-        found = await self._creates(creates.c.token_digest == digest(token))
-        return found[0] if found else None
-
     async def of_task(self, task_id: str) -> tuple[Create, ...]:
         """Return the creates of a task, oldest first."""
         return (await self._creates(creates.c.task_id == task_id))[::-1]
@@ -236,11 +264,46 @@ class CreateStore:
         found = await self._creates(sa.and_(creates.c.task_id == task.id, creates.c.number == 0, unanswered))
         return found[0] if found else None
 
-    async def called_back(self, create: Create, *, now: int) -> None:
-        """Store when the first callback for the create came; later callbacks do not change the time."""
-        statement = sa.update(creates).where(creates.c.id == create.id, creates.c.called_back_at.is_(None))
+    async def called_back(
+        self,
+        token: str,
+        job_id: str,
+        *,
+        reason: str,
+        now: int,
+        since: int,
+        repeated: bool = False,
+        process_of: Callable[[int | None], str | None] = lambda _guild_id: None,
+    ) -> CalledBack | None:
+        """
+        Store in one transaction what follows from a callback with this token for the job `job_id`. Return None if no
+        create has the token.
+
+        Of the first callback for a create, store when it came. If the image API answered the create with this job,
+        make the generating task due at once, unless `repeated`: a worker that is polling the task right now polls the
+        task again afterwards (`sooner`). If the create is not answered and was stored after `since` (ms), put it in
+        question (`put_in_question`). `process_of` returns the process that works on the tasks of a guild, which is
+        then woken; None if it need not be.
+        """
         async with self._database.write() as connection:
-            await connection.execute(statement.values(called_back_at=now))
+            if (found := await _with_token(connection, token)) is None:
+                return None
+            create, guild_id = found
+            is_due = is_known = False
+            if create.job_id is None and create.at > since:
+                is_due = await _put_in_question(connection, create, job_id=job_id, reason=reason, now=now)
+            if not is_due:
+                if create.job_id is None:  # its answer may have been stored just now
+                    create, _ = await _with_token(connection, token) or found
+                is_known = create.job_id == job_id
+                is_due = is_known and not repeated and await _news(connection, create, now=now)
+            if create.called_back_at is None:  # the row of the task is locked first, as everywhere
+                first = sa.and_(creates.c.id == create.id, creates.c.called_back_at.is_(None))
+                await connection.execute(sa.update(creates).where(first).values(called_back_at=now))
+            woken = process_of(guild_id) if is_due else None
+            if woken is not None:
+                await self._database.notify(connection, work_of(woken))
+            return CalledBack(create.task_id, is_used=is_due or is_known, is_known=is_known, woken=woken)
 
     async def callback_share(self, *, before: int, grace_ms: int, limit: int) -> float | None:
         """Return which share (0 to 1) of the last `limit` creates was called back before the end of its job was known
@@ -254,14 +317,6 @@ class CreateStore:
             last = (await connection.execute(expected.order_by(creates.c.id.desc()).limit(limit))).scalars().all()
         return sum(last) / limit if len(last) == limit else None
 
-    async def news(self, create: Create, *, now: int) -> bool:
-        """Make a generating task due at once, because the image API sent news of the job of this create. A worker that
-        is polling the task right now polls the task again afterwards (`sooner`). Return False if the job has ended."""
-        works = sa.exists().where(creates.c.id == create.id, creates.c.state == CreateState.TAKEN)
-        these = sa.and_(tasks.c.id == create.task_id, tasks.c.state == TaskState.GENERATING, works)
-        async with self._database.write() as connection:
-            return bool((await connection.execute(sa.update(tasks).where(these).values(due_at=sooner(now)))).rowcount)
-
     async def put_in_question(self, create: Create, *, job_id: str, reason: str, now: int) -> bool:
         """
         Record that the image API may have accepted a create as `job_id`, and make its task due at once, so that a
@@ -271,21 +326,8 @@ class CreateStore:
         `reason` or, if it wants several creates, is `generating` or ended with pictures. A `claimed_job_id` that is set
         already is kept. A generating task has it only in the row of the create.
         """
-        unanswered = creates.c.state.in_([CreateState.SENT, CreateState.UNCONFIRMED])
-        this = sa.and_(creates.c.id == create.id, unanswered)
-        several, generates = tasks.c.creates_wanted > 1, tasks.c.state == TaskState.GENERATING
-        over = tasks.c.state.in_([TaskState.SETTLED, TaskState.CLOSED])
-        unknown = sa.or_(tasks.c.reason == reason, sa.and_(several, tasks.c.reason.is_(None)))
-        doubtful = sa.or_(tasks.c.state == TaskState.SUBMITTING, sa.and_(generates, several), sa.and_(over, unknown))
-        these = sa.and_(tasks.c.id == create.task_id, doubtful, sa.exists().where(this))
-        claimed = sa.case((generates, sa.null()), else_=sa.func.coalesce(tasks.c.claimed_job_id, job_id))
-        asked = sa.update(tasks).where(these).values(claimed_job_id=claimed, due_at=sooner(now))
-        claim = sa.update(creates).where(this).values(claimed_job_id=sa.func.coalesce(creates.c.claimed_job_id, job_id))
         async with self._database.write() as connection:
-            if not (await connection.execute(asked)).rowcount:
-                return False
-            await connection.execute(claim)
-            return True
+            return await _put_in_question(connection, create, job_id=job_id, reason=reason, now=now)
 
     async def reject_claim(self, task: Task, **changes: Unpack[Changes]) -> Task:
         """Forget the task's `claimed_job_id`, also that of the create, and set other columns of the task. If another
@@ -332,10 +374,43 @@ class CreateStore:
 
     async def _creates(self, which: sa.ColumnElement[bool]) -> tuple[Create, ...]:
         """Return the matching creates, newest first."""
-        columns = [column for column in creates.c if column is not creates.c.token_digest]
-        statement = sa.select(*columns).where(which).order_by(creates.c.id.desc())
+        statement = sa.select(*STORED).where(which).order_by(creates.c.id.desc())
         async with self._database.read() as connection:
             return values(Create, await connection.execute(statement))
+
+
+async def _with_token(connection: Transaction, token: str) -> tuple[Create, int | None] | None:
+    """Return the create whose callback carries this token, and the guild of its task; None if there is none."""
+    found = await OF_TOKEN.rows(connection, {"digest": digest(token)})
+    if not found:
+        return None
+    *columns, guild_id = found[0]
+    return Create(**dict(zip([column.name for column in STORED], columns, strict=True))), guild_id
+
+
+async def _put_in_question(connection: Transaction, create: Create, *, job_id: str, reason: str, now: int) -> bool:
+    unanswered = creates.c.state.in_([CreateState.SENT, CreateState.UNCONFIRMED])
+    this = sa.and_(creates.c.id == create.id, unanswered)
+    several, generates = tasks.c.creates_wanted > 1, tasks.c.state == TaskState.GENERATING
+    over = tasks.c.state.in_([TaskState.SETTLED, TaskState.CLOSED])
+    unknown = sa.or_(tasks.c.reason == reason, sa.and_(several, tasks.c.reason.is_(None)))
+    doubtful = sa.or_(tasks.c.state == TaskState.SUBMITTING, sa.and_(generates, several), sa.and_(over, unknown))
+    these = sa.and_(tasks.c.id == create.task_id, doubtful, sa.exists().where(this))
+    claimed = sa.case((generates, sa.null()), else_=sa.func.coalesce(tasks.c.claimed_job_id, job_id))
+    asked = sa.update(tasks).where(these).values(claimed_job_id=claimed, due_at=sooner(now))
+    claim = sa.update(creates).where(this).values(claimed_job_id=sa.func.coalesce(creates.c.claimed_job_id, job_id))
+    if not (await connection.execute(asked)).rowcount:
+        return False
+    await connection.execute(claim)
+    return True
+
+
+async def _news(connection: Transaction, create: Create, *, now: int) -> bool:
+    """Make a generating task due at once, because the image API sent news of the job of this create. Return False if
+    the job has ended."""
+    works = sa.exists().where(creates.c.id == create.id, creates.c.state == CreateState.TAKEN)
+    these = sa.and_(tasks.c.id == create.task_id, tasks.c.state == TaskState.GENERATING, works)
+    return bool((await connection.execute(sa.update(tasks).where(these).values(due_at=sooner(now)))).rowcount)
 
 
 async def _next(

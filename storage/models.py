@@ -444,6 +444,8 @@ class Changes(TypedDict, total=False):
     undelivered_at: int | None
     closed_at: int | None
     card_message_id: int | None
+    deleted_card: int | None
+    """Sets no column of its own, but `card_message_id` to None if it is this."""
     withheld_at: int | None
     hidden_at: int | None
     removed_at: int | None
@@ -463,6 +465,20 @@ class Released(TypedDict):
 def released(due_at: int) -> Released:
     """Return the columns that release a task and make it due again at `due_at` (ms). The attempt counts as ended."""
     return {"owner": None, "lease_until": 0, "due_at": due_at, "attempts": 0}
+
+
+class Kept(TypedDict):
+    """The columns that keep a task for its worker, who goes on with risky work: the attempt is counted."""
+
+    lease_until: int
+    due_at: int
+    attempts: int
+
+
+def kept(due_at: int, *, until: int) -> Kept:
+    """Return the columns with which the worker of a settled task keeps it until `until` (ms) and delivers it at once,
+    as after `ClaimStore.claim`."""
+    return {"lease_until": until, "due_at": due_at, "attempts": 1}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -21,6 +21,8 @@ OUTBOX_OF: Final = "outbox of "
 WORK_OF: Final = "work of "
 """Followed by the id of a process, or `EVERYBODY`: the subject of work that waits for it."""
 EVERYBODY: Final = "all"
+CREATE_OF: Final = "create of "
+"""Followed by the id of a process: the subject of its turn to begin a create."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -76,12 +78,17 @@ class ProcessStore:
     async def wake(self, process_id: str = EVERYBODY) -> None:
         """Tell a process, or all of them, that work waits for it."""
         async with self._database.write() as connection:
-            await self._database.notify(connection, f"{WORK_OF}{process_id}")
+            await self._database.notify(connection, work_of(process_id))
 
     async def wake_for_outbox(self, process_id: str) -> None:
         """Tell a process that outbox rows wait for it."""
         async with self._database.write() as connection:
             await self._database.notify(connection, f"{OUTBOX_OF}{process_id}")
+
+    async def wake_for_create(self, process_id: str) -> None:
+        """Tell a process that the next create is its own."""
+        async with self._database.write() as connection:
+            await self._database.notify(connection, create_of(process_id))
 
     async def outboxes_due(
         self, outboxes: Mapping[str, Outbox[Any]], *, now: int, count: int
@@ -98,9 +105,24 @@ class ProcessStore:
     def on_wake(self, process_id: str, wake: Callable[[], None]) -> None:
         """Call `wake` whenever another process tells that work waits for this one, and when that may have been
         missed."""
-        heard = {f"{WORK_OF}{process_id}", f"{WORK_OF}{EVERYBODY}", ANYTHING}
+        heard = {work_of(process_id), work_of(EVERYBODY), ANYTHING}
         self._database.notices.listen(lambda subject: wake() if subject in heard else None)
+
+    def on_create(self, process_id: str, begin: Callable[[], None]) -> None:
+        """Call `begin` whenever another process tells that the next create is this one's."""
+        subject = create_of(process_id)
+        self._database.notices.listen(lambda heard: begin() if heard == subject else None)
 
     def on_change(self, changed: Callable[[], None]) -> None:
         """Call `changed` whenever a process joins or is gone."""
         self._database.notices.listen(lambda subject: changed() if subject == PROCESSES else None)
+
+
+def work_of(process_id: str) -> str:
+    """Return the subject of work that waits for this process, or for `EVERYBODY`."""
+    return f"{WORK_OF}{process_id}"
+
+
+def create_of(process_id: str) -> str:
+    """Return the subject of the turn of this process to begin a create."""
+    return f"{CREATE_OF}{process_id}"

@@ -3,24 +3,35 @@
 from __future__ import annotations
 
 from functools import cache
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import sqlalchemy as sa
 
 from storage import fair_queue
 from storage.database import Database
-from storage.models import CreateState, Task, TaskState
+from storage.models import CreateState, Reach, Task, TaskState
 from storage.prepared import Prepared
 from storage.rows import values
 from storage.schema import creates, references, tasks
 from storage.shards import Shards, within
 
 PLACE: Final = Prepared(fair_queue.PLACE)
+RECENT: Final = 200
+"""Durations from which it is learned how long the pictures of a model take."""
 SEARCHED: Final = 1000
 """Most successful tasks of a model that are searched for durations, so that the search stays short where one kind of
 request is rare."""
 UNDECIDED: Final = (TaskState.QUEUED, TaskState.SUBMITTING, TaskState.GENERATING)
 """States of a task whose outcome is not known yet."""
+
+
+class ChangingCards(NamedTuple):
+    queued: tuple[tuple[int, Task], ...]
+    """Those among the first prepared tasks of all shards, in the order of `waiting`, with their places from 1."""
+    generating: tuple[Task, ...]
+    """Those that are not overdue, oldest first."""
+    expiring: tuple[Task, ...]
+    """Unsettled ones whose outcome cannot be posted in the channel (`Reach.ANSWER`), oldest first."""
 
 
 class QueueStore:
@@ -32,12 +43,32 @@ class QueueStore:
         nothing else happens. Postponed tasks are included as if they were due."""
         return await self._tasks(fair_queue.queue().limit(limit))
 
-    async def head(self, *, limit: int, shards: Shards | None = None) -> tuple[tuple[int, Task], ...]:
-        """Return the tasks of these shards (None: of all) that are among the first `limit` of `waiting`, with their
-        places from 1."""
+    async def with_changing_cards(
+        self, *, limit: int, since: int = 0, until: int = 0, shards: Shards | None = None
+    ) -> ChangingCards:
+        """Return the tasks of these shards (None: of all) whose cards change without news, in one read, at most `limit`
+        of each kind. `since`, `until`: when (ms) the tasks arrived whose cards can soon be edited no longer."""
+        own = within(shards, tasks.c.guild_id)
+        at_work = sa.and_(tasks.c.state == TaskState.GENERATING, tasks.c.overdue_notified_at.is_(None), own)
+        expiring = sa.and_(
+            tasks.c.state.in_(UNDECIDED), tasks.c.reach == Reach.ANSWER, tasks.c.arrived_at.between(since, until), own
+        )
+        head = fair_queue.head(limit, shards).subquery()
+        kinds = (
+            sa.select(sa.literal("queued").label("kind"), head.c.id, head.c.turn.label("number")),
+            _first("generating", at_work, tasks.c.generating_at, limit),
+            _first("expiring", expiring, tasks.c.arrived_at, limit),
+        )
+        every = sa.union_all(*kinds).subquery()
+        these = sa.select(every.c.kind, every.c.number, tasks).join(tasks, tasks.c.id == every.c.id)
         async with self._database.read() as connection:
-            rows = [row._asdict() for row in await connection.execute(fair_queue.head(limit, shards))]
-        return tuple((row.pop("turn"), Task(**row)) for row in rows)
+            found = (await connection.execute(these.order_by(every.c.number))).all()
+        rows = [(kind, number, Task(**dict(zip(tasks.c.keys(), row, strict=True)))) for kind, number, *row in found]
+        return ChangingCards(
+            queued=tuple((place, task) for kind, place, task in rows if kind == "queued"),
+            generating=tuple(task for kind, _, task in rows if kind == "generating"),
+            expiring=tuple(task for kind, _, task in rows if kind == "expiring"),
+        )
 
     async def waiting_since(self, before: int, *, limit: int) -> tuple[Task, ...]:
         """Return the prepared tasks that wait for a create and were stored no later than `before` (ms), oldest
@@ -58,19 +89,13 @@ class QueueStore:
         own = sa.and_(carded, within(shards, tasks.c.guild_id))
         return await self._tasks(sa.select(tasks).where(own).order_by(*fair_queue.AGE).limit(limit))
 
-    async def generating(self, *, limit: int, shards: Shards | None = None) -> tuple[Task, ...]:
-        """Return the tasks of these shards (None: of all) that are `generating` and not overdue, oldest first."""
-        at_work = sa.and_(tasks.c.state == TaskState.GENERATING, tasks.c.overdue_notified_at.is_(None))
-        own = sa.and_(at_work, within(shards, tasks.c.guild_id))
-        return await self._tasks(sa.select(tasks).where(own).order_by(tasks.c.generating_at).limit(limit))
-
     async def place_of(self, task: Task) -> int | None:
         """Return the place of the task, from 1, among the tasks that wait for a create, as if the task were prepared;
         None if it is no longer queued."""
         found = await self._database.rows(PLACE, {"of": task.id})
         return int(found[0][0]) if found else None
 
-    async def recent_seconds(self, model: str, *, with_pictures: bool, limit: int = 200) -> tuple[float, ...]:
+    async def recent_seconds(self, model: str, *, with_pictures: bool, limit: int = RECENT) -> tuple[float, ...]:
         """Return how long (s) the last successful pictures of a model took, newest first, at most `limit`: of requests
         with input pictures, or without. For a task of one create, the time from `generating_at` to `settled_at`; for a
         task of several, the time of each of them. At most the last `SEARCHED` successful tasks of the model are
@@ -91,6 +116,11 @@ class QueueStore:
     async def _tasks(self, statement: sa.Select[Any]) -> tuple[Task, ...]:
         async with self._database.read() as connection:
             return values(Task, await connection.execute(statement))
+
+
+def _first(kind: str, which: sa.ColumnElement[bool], order: sa.Column[Any], limit: int) -> sa.Select[Any]:
+    first = sa.select(tasks.c.id, order.label("number")).where(which).order_by(order).limit(limit).subquery()
+    return sa.select(sa.literal(kind), first.c.id, first.c.number)
 
 
 @cache

@@ -25,7 +25,6 @@ from storage.models import (
     NewReference,
     NewTask,
     PictureRequest,
-    Reach,
     Task,
     TaskEvent,
     TaskState,
@@ -33,13 +32,24 @@ from storage.models import (
 )
 from storage.prepared import Prepared
 from storage.rows import values
-from storage.schema import pictures, references, task_events, tasks
-from storage.shards import Shards, within
+from storage.schema import outcome_parts, pictures, references, task_events, tasks
 from storage.transactions import Transaction
 from storage.transitions import compare_and_set, doubt_create, move, write_event
 
 BY_ID: Final = Prepared(sa.select(tasks).where(tasks.c.id == sa.bindparam("of")))
 BY_INTERACTION: Final = Prepared(sa.select(tasks).where(tasks.c.interaction_id == sa.bindparam("interaction")))
+WITH_CARD_USE: Final = Prepared(
+    sa.select(
+        *tasks.c,
+        sa.exists()
+        .where(
+            outcome_parts.c.task_id == tasks.c.id,
+            outcome_parts.c.number >= 0,
+            outcome_parts.c.message_id == tasks.c.card_message_id,
+        )
+        .label("is_outcome"),
+    ).where(tasks.c.id == sa.bindparam("of"))
+)
 SET_CARD: Final = Prepared(
     sa.update(tasks).where(tasks.c.id == sa.bindparam("of")).returning(tasks), ("card_message_id",)
 )
@@ -136,7 +146,7 @@ class TaskStore:
             (task,) = await BY_INTERACTION.values(Task, connection, {"interaction": new.interaction_id})
             return Added(task, False, await card_facts(connection, task))
         task = await insert_task(connection, new, now=now, prepared=prepared)
-        return Added(task, True, await card_facts(connection, task, pictured=bool(new.request.references)))
+        return Added(task, True, await card_facts(connection, task))
 
     async def check_stored(self, person_id: int, more: int, limits: Limits, *, now: int) -> None:
         """Check whether `more` further bytes may be stored for a person. Raises LimitExceeded, never if `more` is
@@ -148,6 +158,14 @@ class TaskStore:
     async def get(self, task_id: str) -> Task | None:
         found = await self._database.values(Task, BY_ID, {"of": task_id})
         return found[0] if found else None
+
+    async def with_card_use(self, task_id: str) -> tuple[Task, bool] | None:
+        """Return a task, and whether its card was edited into its outcome; None if there is no such task."""
+        found = await self._database.rows(WITH_CARD_USE, {"of": task_id})
+        if not found:
+            return None
+        *columns, is_outcome = found[0]
+        return Task(**dict(zip(tasks.c.keys(), columns, strict=True))), bool(is_outcome)
 
     async def of_user(self, asker_id: int, *, limit: int = 50) -> tuple[Task, ...]:
         """Return a person's tasks, newest first."""
@@ -241,22 +259,6 @@ class TaskStore:
         newest = sa.select(tasks).where(kin).order_by(tasks.c.created_at.desc(), tasks.c.id.desc()).limit(limit)
         async with self._database.read() as connection:
             return values(Task, await connection.execute(newest))[::-1]
-
-    async def expiring_answers(
-        self, *, since: int, until: int, limit: int, shards: Shards | None = None
-    ) -> tuple[Task, ...]:
-        """Return the unsettled tasks of these shards (None: of all) that arrived between `since` and `until` (ms) and
-        whose outcome cannot be posted in the channel (`Reach.ANSWER`), oldest first."""
-        unsettled = (TaskState.QUEUED, TaskState.SUBMITTING, TaskState.GENERATING)
-        these = sa.and_(
-            tasks.c.state.in_(unsettled),
-            tasks.c.reach == Reach.ANSWER,
-            tasks.c.arrived_at.between(since, until),
-            within(shards, tasks.c.guild_id),
-        )
-        async with self._database.read() as connection:
-            statement = sa.select(tasks).where(these).order_by(tasks.c.arrived_at).limit(limit)
-            return values(Task, await connection.execute(statement))
 
     async def count_by_state(self) -> Mapping[TaskState, int]:
         """Return the number of tasks in each state; every state has an entry."""

@@ -58,7 +58,8 @@ async def compare_and_set(
     Set columns, `computed` ones to the value of an expression, if the task still has the state and the owner it was
     read with. Raises StaleTask.
 
-    `due_at` is left unchanged if it changed since the task was read: then something happened that the worker did not
+    `deleted_card` removes this `card_message_id`, and leaves another one that was stored since. `due_at` is left
+    unchanged if it changed since the task was read: then something happened that the worker did not
     know, and the task has to be looked at again.
     """
     given = {"state": task.state, **changes, "as_id": task.id, "as_state": task.state, "as_owner": task.owner}
@@ -88,7 +89,10 @@ def _comparing(columns: Collection[str], computed: Mapping[str, sa.ColumnElement
         unmoved = tasks.c.due_at == sa.bindparam("as_due")
         to_due = sa.bindparam("to_due", type_=tasks.c.due_at.type)
         computed["due_at"] = sa.case((unmoved, to_due), else_=tasks.c.due_at)
-    given = [name for name in columns if name not in computed]
+    if "deleted_card" in columns:
+        is_deleted = tasks.c.card_message_id == sa.bindparam("deleted_card", type_=sa.BigInteger)
+        computed["card_message_id"] = sa.case((is_deleted, sa.null()), else_=tasks.c.card_message_id)
+    given = [name for name in columns if name not in {*computed, "deleted_card"}]
     return Prepared(sa.update(tasks).where(as_read).values(computed).returning(tasks), given)
 
 

@@ -2,21 +2,15 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
-from collections.abc import Iterable, Mapping
-from typing import Any, Final
+from typing import Any
 
 import sqlalchemy as sa
 
-from storage.card_facts import KEPT_TASK, OFFERED_TASK
+from storage.card_facts import KEPT_TASK
 from storage.database import Database
 from storage.models import Task
 from storage.schema import tasks
 from storage.transitions import compare_and_set
-
-KEPT: Final = sa.select(tasks.c.asker_id, tasks.c.id, tasks.c.created_at).where(
-    tasks.c.asker_id.in_(sa.bindparam("askers", expanding=True)), OFFERED_TASK
-)
 
 
 class UndeliveredStore:
@@ -53,18 +47,3 @@ class UndeliveredStore:
         async with self._database.write() as connection:
             statement = sa.update(tasks).where(tasks.c.id == task_id, KEPT_TASK, free).values(coming)
             return bool((await connection.execute(statement)).rowcount)
-
-    async def of_askers(self, asker_ids: Iterable[int]) -> Mapping[int, tuple[str, ...]]:
-        """Return, by asker, the ids of tasks with a kept outcome, newest first; not those for which the asker has come
-        and the delivery through that interaction has not failed yet."""
-        async with self._database.read() as connection:
-            return by_asker(await connection.execute(KEPT, {"askers": sorted(set(asker_ids))}))
-
-
-def by_asker(rows: Iterable[Any]) -> Mapping[int, tuple[str, ...]]:
-    """Group the rows, each the id of an asker, the id of something kept for this asker and its time; newest first. They
-    are sorted here, because SQLite sorts by reading all tasks of the asker in the order of an index."""
-    found = defaultdict[int, tuple[str, ...]](tuple)
-    for asker_id, kept_id, _ in sorted(rows, key=lambda row: (row[2], row[1]), reverse=True):
-        found[asker_id] += (kept_id,)
-    return found

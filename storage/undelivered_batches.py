@@ -3,23 +3,17 @@ other, each by an interaction."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
 from dataclasses import replace
-from typing import Any, Final
+from typing import Any
 
 import sqlalchemy as sa
 
 from storage.batches import change_owned, same_message
-from storage.card_facts import KEPT_BATCH, OFFERED_BATCH
+from storage.card_facts import KEPT_BATCH
 from storage.community import Batch, BatchMessage
 from storage.database import Database
 from storage.models import Route
 from storage.schema import batch_messages, batches
-from storage.undelivered import by_asker
-
-OFFERED: Final = sa.select(batches.c.asker_id, batches.c.id, batches.c.created_at).where(
-    batches.c.asker_id.in_(sa.bindparam("askers", expanding=True)), OFFERED_BATCH
-)
 
 
 class UndeliveredBatchStore:
@@ -75,12 +69,6 @@ class UndeliveredBatchStore:
         these = sa.and_(KEPT_BATCH, batches.c.undelivered_at < before, batches.c.collect_at.is_(None))
         async with self._database.write() as connection:
             return (await connection.execute(sa.update(batches).where(these).values(closed_at=now))).rowcount
-
-    async def of_askers(self, asker_ids: Iterable[int]) -> Mapping[int, tuple[str, ...]]:
-        """Return, by asker, the ids of kept batches of which the asker has not collected all messages and is not
-        collecting one now, newest first."""
-        async with self._database.read() as connection:
-            return by_asker(await connection.execute(OFFERED, {"askers": sorted(set(asker_ids))}))
 
 
 def _came(batch: Batch) -> sa.ColumnElement[bool]:

@@ -140,25 +140,29 @@ class CardUpdater:
         self._schedule.forget_pending(task.id)
 
     async def remove(self, task: Task) -> None:
-        """Delete the card; one that was edited into the outcome, or that the bot can no longer delete, stays. Its id is
-        forgotten in all these cases. Without an id, the card is searched for. Raises Unavailable; the id is kept
-        then."""
-        with requests_as(Priority.CARD):
-            await self._remove(task)
+        """Delete the card as `delete` does, and forget its id."""
+        if await self.delete(task) is not None:
+            await self._messages.deleted(task.id)
 
-    async def _remove(self, task: Task) -> None:
+    async def delete(self, task: Task) -> int | None:
+        """Delete the card; one that was edited into the outcome, or that the bot can no longer delete, stays. Return
+        its stored id, which is of no use from now on. Without an id, the card is searched for. Raises Unavailable."""
+        with requests_as(Priority.CARD):
+            return await self._deleted(task)
+
+    async def _deleted(self, task: Task) -> int | None:
         await self.leave(task)
         self._schedule.forget(task.id)
-        row = await self._messages.task(task.id) or task
+        row, is_outcome = await self._messages.deletable(task)
+        message_id = row.card_message_id
         try:
-            message_id = row.card_message_id or await self._find_message(row)
-            if message_id is None:
-                return
-            if not await self._messages.is_outcome(row, message_id):
+            if message_id is None and (message_id := await self._find_message(row)) is not None:
+                is_outcome = await self._messages.is_outcome(row, message_id)
+            if message_id is not None and not is_outcome:
                 await self._delete(row, message_id)
         except RouteClosed as closed:
             log.debug("card not removed: already deleted or route closed", task=task.id, error=str(closed))
-        await self._messages.deleted(task.id)
+        return row.card_message_id
 
     async def waits(self, task: Task) -> bool:
         """Return whether the card shows that no outcome was delivered or withheld. False if it was deleted, was edited

@@ -15,6 +15,7 @@ import secrets
 import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import suppress
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any, Final, Protocol, TypeAlias
 
@@ -47,7 +48,7 @@ from bot.engine.outbox.reposts import Reposts
 from bot.engine.outbox.worker import OutboxWorker
 from bot.engine.policy import LEASE_MS, RENEW_SECONDS, Policy
 from bot.engine.ports import Delivery, FetchReference, ImageAPI, SuccessRates
-from bot.engine.processes.create_turns import CreateTurns
+from bot.engine.processes.create_turns import LOOK_SECONDS, CreateTurns
 from bot.engine.processes.membership import BEAT_SECONDS, Membership
 from bot.engine.timing.durations import LearnedDurations
 from bot.engine.work.fair_slots import places_to_export, places_to_look
@@ -79,6 +80,8 @@ which people may have to wait."""
 SHOW_SECONDS: Final = 5.0
 """Pause between two updates of the waiting cards: places in the queue and progress change without news."""
 CHECK_SECONDS: Final = 5.0
+ENDED: Final = frozenset({TaskState.CLOSED, TaskState.CANCELLED})
+"""States after which a task waits for nothing, unless a callback has put its create in question."""
 SUSPECTS_SECONDS: Final = 30.0
 """Pause between two searches for tasks that were running when another process died."""
 TROUBLE_SECONDS: Final = 30.0
@@ -91,7 +94,8 @@ SHARING_SECONDS: Final = 1.0
 """Pause between two searches for batches whose messages need an update; with several processes, between two searches of
 the leader for due outbox rows of all kinds."""
 NOT_TOLD_SECONDS: Final = 15.0
-"""Pause between two searches of a process for outbox rows of which the leader should have told it."""
+"""Pause between two searches of a process for outbox rows of which the leader should have told it, in one read for all
+kinds."""
 LATE_SECONDS: Final = 15.0
 """Pause between two searches for due retries of pictures that were delivered as links."""
 SWEEP_EVERY: Final = timedelta(hours=1)
@@ -149,6 +153,8 @@ class Engine:
         self._beat_now = asyncio.Event()
         """Set when a process has joined or is gone."""
         self._telling: set[asyncio.Task[None]] = set()
+        self._room_at: int | None = None
+        """When (ms) the window of creates has room, if it was full at the last look."""
         self._begun_at = 0
         """When (ms) the last create was begun."""
         self._perhaps_begun: list[tuple[int, str | None]] = []
@@ -156,6 +162,7 @@ class Engine:
         self._stopping = False
         if not self.membership.alone:
             stores.processes.on_wake(self._owner, self._wake.set)
+            stores.processes.on_create(self._owner, self._begin_now)
             stores.processes.on_change(self._beat_now.set)
 
         # Whether work may start now, and what the operator has to know
@@ -226,6 +233,7 @@ class Engine:
             undelivered=self.undelivered,
             policy=policy,
             owner=self._owner,
+            goes_on=lambda: not self._stopping and self._quarantine.open,
             clock=clock,
         )
 
@@ -236,7 +244,7 @@ class Engine:
             cards=self._cards,
             policy=policy,
             space=space,
-            wake=self._wake.set,
+            wake=self._new_creates,
             clock=clock,
         )
         self.batches = Batches(
@@ -246,7 +254,7 @@ class Engine:
             attempts=attempts,
             policy=policy,
             space=space,
-            wake=self._wake.set,
+            wake=self._new_creates,
             clock=clock,
         )
         self.lookup = Lookup(stores=stores, delivery=delivery, cards=self._cards)
@@ -287,6 +295,8 @@ class Engine:
         """Each with the pause (seconds) between two searches for its due rows, if no other process looks for them."""
         self._outbox_due = {outbox: asyncio.Event() for outbox in self._outboxes}
         """Set when the outbox has due rows of this process's shards."""
+        self._look_now = asyncio.Event()
+        """Set when this process begins to lead."""
         if not self.membership.alone:
             stores.processes.on_outbox(self._owner, self._look_into_outboxes)
 
@@ -325,14 +335,25 @@ class Engine:
         """Handle a callback of the image API: the job `job_id`, of the create with this token, has ended. The callback
         is stored at once; a worker does the rest. Return False if no create has the token; True also if the callback
         changes nothing. Raises what the database raises."""
-        task_id = await self._lifecycle.adoption.called_back(token, job_id)
+        called = await self._lifecycle.adoption.called_back(token, job_id, process_of=self._other_process_of)
+        if called is not None and called.woken is None:
+            self._wake.set()
+        return called is not None
+
+    def _other_process_of(self, guild_id: int | None) -> str | None:
+        """Return the process that answers for the guild; None if it is this one, or if each answers for all."""
+        process = self.membership.process_of(guild_id) if self.membership.shards is not None else None
+        return process if process != self._owner else None
+
+    def _new_creates(self) -> None:
+        """Look for work: a further create of this process may wait for its turn."""
+        self._turns.changed()
         self._wake.set()
-        if task_id is not None and self.membership.shards is not None:
-            task = await self._stores.tasks.get(task_id)
-            process = None if task is None else self.membership.process_of(task.guild_id)
-            if process is not None and process != self._owner:
-                await self._stores.processes.wake(process)
-        return task_id is not None
+
+    def _begin_now(self) -> None:
+        """Begin a create as soon as the window has room, as another process has told: the next one is this one's."""
+        self._turns.told()
+        self._wake_at(self._room_at or 0)
 
     def _wake_all(self) -> None:
         """Wake this process, and all others on the database."""
@@ -409,17 +430,23 @@ class Engine:
         `run`."""
         try:
             work = await self._look()
-            due, begun = await self._claim(work)
+            self._room_at = work.room_at
+            left_for = self._turns.left_for if work.room and work.own_creates else 0.0
+            if left_for:
+                work = replace(work, own_creates=False)
+            due, begun = await self._claim(work, is_left=bool(left_for))
         except Exception:
             log.exception("claiming due tasks failed, will retry")
             return BUSY_SECONDS
         for task in (*due, *begun):
             push = asyncio.create_task(self._push(task))
             self._pushes.add(push)
-            push.add_done_callback(self._pushed)
+            push.add_done_callback(self._pushes.discard)
         if due or begun:
-            return self._until_next(work, len(begun))
-        return min(self._until_due(work), self._until_create(work))
+            seconds = self._until_next(work, len(begun))
+        else:
+            seconds = min(self._until_due(work), self._until_create(work))
+        return min(seconds, left_for) if left_for else seconds
 
     def _until_next(self, work: DueWork, begun: int) -> float:
         """Return for how many seconds there is nothing to do after work was started, `begun` creates among it. A step
@@ -442,7 +469,8 @@ class Engine:
         if not work.own_creates:
             return IDLE_SECONDS
         if work.room_at is not None:
-            return max(0.0, (work.room_at - self.clock()) / 1000)
+            later = LOOK_SECONDS if self._turns.is_others else 0.0
+            return max(0.0, (work.room_at - self.clock()) / 1000) + later
         return BUSY_SECONDS if self._turns.look_after is None else self._turns.look_after
 
     async def _let_go(self) -> None:
@@ -456,9 +484,25 @@ class Engine:
         except Exception:
             log.exception("leaving the other processes failed: they take over when the leases end, within 30 seconds")
 
-    def _pushed(self, push: asyncio.Task[None]) -> None:
-        self._pushes.discard(push)
-        self._wake.set()
+    def _look_after(self, moved: Task | None, *, was_held_back: bool) -> None:
+        """After a step of a task (None: it failed), look for work when that task is due again, if `run` would not look
+        before; at once if the step held back other work."""
+        if moved is None or was_held_back:
+            self._wake.set()
+        elif moved.state is TaskState.QUEUED and moved.prepared_at is not None:
+            self._turns.changed()
+            self._wake_at(moved.due_at)
+        elif moved.state not in ENDED or moved.claimed_job_id is not None:
+            due = moved.due_at if moved.next_create_at is None else min(moved.due_at, moved.next_create_at)
+            self._wake_at(due)
+
+    def _wake_at(self, at: int) -> None:
+        """Look for work at this time (ms), if `run` would not look before."""
+        seconds = (at - self.clock()) / 1000
+        if seconds <= 0:
+            self._wake.set()
+        elif seconds < IDLE_SECONDS:
+            asyncio.get_running_loop().call_later(seconds, self._wake.set)
 
     async def _rest(self, seconds: float) -> None:
         with suppress(TimeoutError):
@@ -475,10 +519,10 @@ class Engine:
             shards=self.membership.shards,
         )
 
-    async def _claim(self, work: DueWork) -> tuple[Sequence[Task], Sequence[Task]]:
+    async def _claim(self, work: DueWork, *, is_left: bool = False) -> tuple[Sequence[Task], Sequence[Task]]:
         """Claim all tasks that may be advanced now, and begin the creates that may start. Return the claimed tasks, and
         apart from them those whose creates have begun. At most `PUSHES_AT_ONCE` are in work; none is claimed after
-        `stop`."""
+        `stop`. `is_left`: the creates of `work` are left to another process for a moment."""
         room = PUSHES_AT_ONCE - len(self._busy)
         if self._stopping or room <= 0:
             return (), ()
@@ -487,7 +531,7 @@ class Engine:
         due = await self._claim_due(work, room)
         self._begun([task for task in due if task.attempts])
         most = min(room - len(due), work.room, work.creates) if work.own_creates and self._quarantine.open else 0
-        if not most:
+        if not most and not is_left:
             self._turns.none_can_begin()
         creates = await self._begin_creates(most)
         self._begun(creates)
@@ -521,6 +565,7 @@ class Engine:
 
     async def _begin_creates(self, most: int) -> list[Task]:
         begun: list[Task] = []
+        self._turns.looks_again()
         while not self._stopping and self._admission.takes_creates and len(begun) < most:
             task = await self._begin_create()
             if task is None:
@@ -547,6 +592,8 @@ class Engine:
                 except_ids=frozenset(self._busy),
                 shards=self.membership.shards,
                 passing=self._turns.passing,
+                follows=None if self.membership.shards is None else self._turns.follows,
+                shows=self._cards.remember,
             )
         except Exception as error:
             log.exception("create not begun: storing it failed and nothing was sent, will retry")
@@ -576,23 +623,36 @@ class Engine:
         """Advance a task. This runs in an asyncio task of its own, so that every line logged during the work carries
         the task's id."""
         structlog.contextvars.bind_contextvars(task=task.id)
+        moved = None
         try:
-            moved = await self._lifecycle.advance(task)
-            if moved.state is not task.state:
-                log.info("task moved", task=task.id, state=moved.state.value, reason=moved.reason)
-            if moved.state is not TaskState.CLOSED:
-                await self._cards.advanced(task, moved)
+            moved = await self._advanced(task)
+            if moved.state is TaskState.SETTLED and moved.owner == self._owner:
+                self._begun([moved])
+                moved = await self._advanced(moved)
         except StaleTask:
             log.debug("task step dropped: the task is no longer as this worker claimed it", task=task.id)
         except Exception:
             log.exception(
-                "task step or card update failed: unless released, the task is retried when its lease expires",
+                "task step failed: unless released, the task is retried when its lease expires",
                 task=task.id,
             )
         finally:
+            was_held_back = not self._quarantine.open or len(self._busy) >= PUSHES_AT_ONCE
             self._busy.discard(task.id)
             self._quarantine.end((TASK, task.id))
             self._lifecycle.submission.left(task.id)
+            self._look_after(moved, was_held_back=was_held_back)
+
+    async def _advanced(self, task: Task) -> Task:
+        """Do one step of a task, and update its card."""
+        moved = await self._lifecycle.advance(task)
+        if moved.state is not task.state:
+            log.info("task moved", task=task.id, state=moved.state.value, reason=moved.reason)
+        try:
+            await self._cards.advanced(task, moved)
+        except Exception:
+            log.exception("card update failed: the card stays as it is until its next change", task=task.id)
+        return moved
 
     def _chores(self) -> list[Chore]:
         """Return the periodic jobs, each with the pause in seconds after it has ended or failed, and what ends the
@@ -622,16 +682,22 @@ class Engine:
         """Return the periodic jobs that only one of several processes has."""
         if self.membership.alone:
             return []
-        return [(self._beat, BEAT_SECONDS, self._beat_now), (self._look_for_outbox_rows, SHARING_SECONDS)]
+        return [
+            (self._beat, BEAT_SECONDS, self._beat_now),
+            (self._look_for_outbox_rows, self._outbox_pause, self._look_now),
+        ]
+
+    def _outbox_pause(self) -> float:
+        return SHARING_SECONDS if self.membership.is_leader else NOT_TOLD_SECONDS
 
     def _pause_of(self, outbox: OutboxWorker[Any]) -> Callable[[], float]:
-        return lambda: self._outboxes[outbox] if self.membership.shards is None else NOT_TOLD_SECONDS
+        return lambda: self._outboxes[outbox] if self.membership.shards is None else SWEEP_EVERY.total_seconds()
 
     async def _look_for_outbox_rows(self) -> None:
-        """As the leader, find out which processes have due outbox rows, and tell them. If each process answers for all
-        shards, each looks for itself."""
-        shards = self.membership.shards
-        if shards is None or not self.membership.is_leader:
+        """As the leader, find out which processes have due outbox rows, and tell them; the others look only sometimes,
+        for their own. If each process answers for all shards, each outbox looks for itself."""
+        shards, leads = self.membership.shards, self.membership.is_leader
+        if shards is None:
             return
         workers = {worker.kind.value: worker for worker in self._outboxes}
         due = await self._stores.processes.outboxes_due(
@@ -641,7 +707,7 @@ class Engine:
         for kind, shard in due:
             if shard in shards.ids:
                 self._outbox_due[workers[kind]].set()
-            else:
+            elif leads:
                 told.add(self.membership.process_of_shard(shard))
         for process in told:
             await self._stores.processes.wake_for_outbox(process)
@@ -671,10 +737,13 @@ class Engine:
 
     async def _beat(self) -> None:
         """Take part in the processes of the database, and begin at once what is this one's now."""
-        before = self.membership.shards
+        shards, leads = self.membership.shards, self.membership.is_leader
         await self.membership.beat()
-        if self.membership.shards != before:
+        if self.membership.shards != shards:
             self._wake.set()
+            self._look_into_outboxes()
+        if self.membership.is_leader and not leads:
+            self._look_now.set()
 
     async def _regularly(
         self,

@@ -232,8 +232,12 @@ class CardPort(Protocol):
         is no error. Raises Unavailable."""
 
     async def remove(self, task: Task) -> None:
-        """Delete the task's card, unless it was edited into the outcome. A card that is gone or out of the bot's reach
-        is no error. Raises Unavailable."""
+        """Delete the task's card, unless it was edited into the outcome, and forget its message. A card that is gone or
+        out of the bot's reach is no error. Raises Unavailable."""
+
+    async def delete(self, task: Task) -> int | None:
+        """Delete the task's card as `remove` does. Return the id of its message, if one is stored, for the caller to
+        forget it (`Changes.deleted_card`). Raises Unavailable."""
 
 
 class OutcomePort(Protocol):

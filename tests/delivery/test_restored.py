@@ -109,8 +109,8 @@ async def test_a_result_that_was_removed_after_the_backup_is_not_posted_again_bu
     await backups.restore()
     await world.work(600)
     assert messages(world) == []
-    kept = await world.stores.undelivered.of_askers([world.alice.id])
-    assert kept == {world.alice.id: (task.id,)}
+    kept = await world.stores.card_facts.offered([world.alice.id])
+    assert kept == {world.alice.id: ((task.id,), ())}
     await world.ask("another door")
     (card,) = messages(world)
     assert f"a1:show:{task.id}" in button_ids(card)

@@ -246,7 +246,7 @@ async def test_a_batch_that_another_worker_takes_over_is_shown_by_that_one_alone
         world.clock.now = row.due_at
         assert await store.outbox.claim(row, now=world.clock(), until=world.clock() + 60_000)
 
-    await work(world, 40)
+    await work(world, 38)
     taking = Meanwhile(store, "tasks", taken_over)
     world.stores = replace(world.stores, batches=taking.wrap(store))
     await world.restart()

@@ -132,10 +132,9 @@ async def _ended(world: EngineWorld, *called: bool, late: float = 0) -> None:
         await world.stores.tasks.settle(
             making, now=world.clock(), why="done", reason=None, urls=["https://results.test/1"]
         )
-        create = await world.stores.creates.of_token(token)
-        assert create is not None
         if back:
-            await world.stores.creates.called_back(create, now=world.clock() + int(late * 1000))
+            at = world.clock() + int(late * 1000)
+            assert await world.stores.creates.called_back(token, token, reason="unconfirmed", now=at, since=0)
     world.clock.turn(70)
 
 

@@ -372,14 +372,14 @@ async def test_a_hiccup_before_the_first_byte_is_not_told_as_unconfirmed(world: 
     world.wrap = deaths.wrap
     await world.restart()
     task = await world.ask()
-    references, failures = world.stores.references.of_task, [OSError("the disk is busy")]
+    begun, failures = world.engine._cards.begun, [OSError("the disk is busy")]
 
-    async def read(task_id: str) -> tuple[Reference, ...]:
-        if failures and (await world.now(task)).state is TaskState.SUBMITTING:
+    async def failing(task: Task) -> tuple[Reference, ...]:
+        if failures:
             raise failures.pop()
-        return await references(task_id)
+        return await begun(task)
 
-    world.stores.references.of_task = read  # type: ignore[method-assign]  # a database that fails once
+    world.engine._cards.begun = failing  # type: ignore[method-assign]  # work that fails once
     await world.work(90)
     assert failures == []
     assert (await world.now(task)).reason is None

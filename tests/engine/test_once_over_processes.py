@@ -17,6 +17,7 @@ from bot.errors import Reason
 from bot.web.balance import Balance
 from bot.web.metrics import Metrics
 from storage.disks import Disks
+from storage.models import TaskState
 from storage.statistics import StatisticsStore
 from tests.engine.test_fair_places import at_work
 from tests.worlds.engine_world import EngineWorld, open_engine_worlds
@@ -126,8 +127,19 @@ async def a_second(world: EngineWorld) -> float:
 async def test_more_processes_cost_little_while_there_is_nothing_to_do(tmp_path: Path) -> None:
     async with open_engine_worlds(tmp_path, (0,), (1,), (2,), (3,)) as worlds:
         leader, *others = [await a_second(world) for world in worlds]
-    assert leader < 4
-    assert max(others) < 2.5
+    assert leader < 2.5
+    assert max(others) < 1.5
+
+
+async def test_a_request_needs_few_transactions(two: list[EngineWorld]) -> None:
+    first, second = two
+    task = await first.ask(guild_id=1)
+    uses = Uses(first)
+    while (await second.now(task)).state is not TaskState.CLOSED:
+        await first.engine._start_due()
+        await asyncio.gather(*first.engine._pushes)
+        first.clock.turn(40)
+    assert uses.count <= 13
 
 
 @pytest.mark.parametrize("shard", [0, 2])

@@ -310,3 +310,32 @@ async def test_one_write_lies_between_a_fetched_picture_and_its_message(
     await world.ask()
     await world.work(60)
     assert len(world.discord.sent) == 1
+
+
+async def test_an_outcome_is_delivered_in_the_step_that_found_it_as_a_counted_attempt(world: EngineWorld) -> None:
+    task = await world.ask()
+    post, found = world.discord.post, []
+
+    async def posting(outcome: Outcome, part: OutcomePart, *, uncertain: bool) -> Posted:
+        found.append(await world.now(task))
+        return await post(outcome, part, uncertain=uncertain)
+
+    world.discord.post = posting  # type: ignore[method-assign]  # to read the row during the delivery
+    while (await world.now(task)).state is not TaskState.GENERATING:
+        await world.engine.step()
+    world.clock.turn(60)
+    await world.engine.step()
+    assert (await world.now(task)).state is TaskState.CLOSED
+    assert [(row.state, row.attempts, row.owner) for row in found] == [(TaskState.SETTLED, 1, world.engine._owner)]
+
+
+async def test_after_a_stop_an_outcome_that_was_found_is_left_to_the_next_process(world: EngineWorld) -> None:
+    task = await world.ask()
+    while (await world.now(task)).state is not TaskState.GENERATING:
+        await world.engine.step()
+    world.clock.turn(60)
+    due, _ = await world.engine._claim(await world.engine._look())
+    world.engine.stop()
+    await world.engine._push(due[0])
+    left = await world.now(task)
+    assert (left.state, left.owner, left.attempts) == (TaskState.SETTLED, None, 0)

@@ -18,6 +18,7 @@ import pytest
 from bot.engine.ports import CreateRequest, Record, RecordStatus
 from bot.errors import Reason, Throttled, Unavailable
 from storage.backup import back_up, restore
+from storage.card_facts import Offered
 from storage.community import Batch, ReportState, Setting
 from storage.creates import THROTTLED_FACT
 from storage.database import Database
@@ -152,7 +153,7 @@ def created(world: EngineWorld) -> Counter[str]:
 
 async def kept(world: EngineWorld) -> set[str]:
     """Return the prompts of the outcomes that wait for their asker."""
-    found = (await world.stores.undelivered.of_askers([7])).get(7, ())
+    found = (await world.stores.card_facts.offered([7])).get(7, Offered()).tasks
     return {(task.prompt if (task := await world.stores.tasks.get(task_id)) else "") for task_id in found}
 
 

@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 
 from bot.engine.lifecycle import submission
+from bot.engine.lifecycle.lifecycle import FRESH_MS
 from bot.engine.outcomes import outcome_of
 from bot.engine.policy import CREATE_WINDOW_MS, CREATES_PER_WINDOW
 from bot.engine.ports import Record, RecordStatus
@@ -545,6 +546,7 @@ async def test_a_create_is_not_sent_by_a_process_that_lost_its_lease(
     async def slowly(task_id: str) -> tuple[Reference, ...]:
         found = await references(task_id)
         if await states(world, task) == [CreateState.TAKEN, CreateState.SENT]:
+            world.clock.turn(FRESH_MS / 1000)
             await world.stores.claims.void_leases()
         return found
 

@@ -7,6 +7,7 @@ import asyncio
 from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -117,6 +118,27 @@ async def test_creates_of_a_process_that_does_not_begin_them_hold_up_the_others_
     assert sorted(prompts(first)[2:]) == ["picture 0", "picture 1", "picture 2", "picture 4"]
 
 
+async def test_a_process_that_left_the_next_create_to_another_goes_on_without_it(two: list[EngineWorld]) -> None:
+    """While it leaves the create to the other process, it does not ask again whose it is."""
+    first, _ = two
+    await asked(first, GUILDS[2], GUILDS[0])
+    asks = 0
+    upcoming = first.stores.creates.upcoming
+
+    async def counted(*args: Any, **given: Any) -> Task | None:
+        nonlocal asks
+        asks += 1
+        return await upcoming(*args, **given)
+
+    first.stores.creates.upcoming = counted  # type: ignore[method-assign]  # to count the reads
+    for _ in range(9):
+        await first.engine._start_due()
+        await asyncio.gather(*first.engine._pushes)
+        first.clock.turn(0.25)
+    assert prompts(first) == ["picture 1"]
+    assert asks <= 4
+
+
 async def test_a_full_window_counts_against_no_process(two: list[EngineWorld]) -> None:
     """While no create can begin, the order is kept however long it lasts."""
     first, second = two
@@ -206,9 +228,9 @@ async def shown(worlds: Sequence[EngineWorld], tasks: Sequence[Task]) -> bool:
 async def test_places_in_the_queue_count_the_tasks_of_all_shards(two: list[EngineWorld]) -> None:
     first, second = two
     tasks = await asked(first, GUILDS[0], GUILDS[2], GUILDS[1], GUILDS[3])
-    found = await first.stores.queue.head(limit=3, shards=second.engine.membership.shards)
-    assert [(place, task.id) for place, task in found] == [(2, tasks[1].id)]
-    assert [place for place, _ in await first.stores.queue.head(limit=9)] == [1, 2, 3, 4]
+    found = await first.stores.queue.with_changing_cards(limit=3, shards=second.engine.membership.shards)
+    assert [(place, task.id) for place, task in found.queued] == [(2, tasks[1].id)]
+    assert [place for place, _ in (await first.stores.queue.with_changing_cards(limit=9)).queued] == [1, 2, 3, 4]
 
 
 @pytest.fixture

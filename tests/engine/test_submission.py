@@ -324,24 +324,15 @@ async def test_the_id_of_a_paid_create_reaches_the_new_owner_of_its_task_althoug
 async def test_nothing_is_sent_once_the_lease_has_run_out(world: EngineWorld, monkeypatch: pytest.MonkeyPatch) -> None:
     """Another process may already have informed the asker."""
     reached, goes_on = asyncio.Event(), asyncio.Event()
-    references = world.stores.references.of_task
+    begun = world.engine._cards.begun
     await world.ask()
 
-    async def slowly(task_id: str) -> tuple[Reference, ...]:
-        if asyncio.current_task() in stalled:
-            reached.set()
-            await goes_on.wait()
-        return await references(task_id)
+    async def slowly(task: Task) -> tuple[Reference, ...]:
+        reached.set()
+        await goes_on.wait()
+        return await begun(task)
 
-    stalled: set[asyncio.Task[Any] | None] = set()
-    monkeypatch.setattr(world.stores.references, "of_task", slowly)
-    create = world.engine._lifecycle.submission.create
-
-    async def stalling(task: Task) -> Task:
-        stalled.add(asyncio.current_task())
-        return await create(task)
-
-    monkeypatch.setattr(world.engine._lifecycle.submission, "create", stalling)
+    monkeypatch.setattr(world.engine._cards, "begun", slowly)
     pushing = asyncio.create_task(world.engine.step())
     await reached.wait()
     world.clock.turn(31)
@@ -483,15 +474,13 @@ async def test_a_probe_that_others_took_over_before_it_was_sent_gives_its_turn_b
 
 
 def _fail_once_while_submitting(world: EngineWorld, monkeypatch: pytest.MonkeyPatch) -> None:
-    show = world.engine._cards.show
+    begun = world.engine._cards.begun
 
-    async def failing(task: Task) -> None:
-        if task.state is TaskState.SUBMITTING:
-            monkeypatch.setattr(world.engine._cards, "show", show)
-            raise OSError("the database is away")
-        await show(task)
+    async def failing(task: Task) -> tuple[Reference, ...]:
+        monkeypatch.setattr(world.engine._cards, "begun", begun)
+        raise OSError("the database is away")
 
-    monkeypatch.setattr(world.engine._cards, "show", failing)
+    monkeypatch.setattr(world.engine._cards, "begun", failing)
 
 
 async def test_a_pause_that_began_while_another_was_looked_at_stays(world: EngineWorld) -> None:

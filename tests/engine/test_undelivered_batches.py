@@ -277,7 +277,7 @@ async def test_an_erasure_takes_it_away(world: EngineWorld, removes: bool) -> No
     await world.engine.erasures.ask(7, removes=removes, locale="en-US", token="t")
     await work(world, 3 * HOUR, every=10)
     assert await world.stores.batches.get(batch.id) is None
-    assert await world.stores.undelivered_batches.of_askers([7]) == {}
+    assert await world.stores.card_facts.offered([7]) == {}
     assert (world.discord.batch_messages, world.discord.handed_batches) == ({}, {})
 
 

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from storage.batches import StaleBatch
+from storage.card_facts import Offered
 from storage.community import Batch, BatchMessage
 from storage.limits import LimitExceeded
 from storage.models import (
@@ -303,7 +304,7 @@ async def again(stores: Stores, batch: Batch) -> Batch:
 
 
 async def offered(stores: Stores, asker_id: int = 7) -> tuple[str, ...]:
-    return (await stores.undelivered_batches.of_askers([asker_id, 99])).get(asker_id, ())
+    return (await stores.card_facts.offered([asker_id, 99])).get(asker_id, Offered()).batches
 
 
 async def test_a_batch_is_offered_to_its_asker_from_the_day_it_was_kept(stores: Stores) -> None:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from storage.creates import CalledBack
 from storage.models import Create, CreateChanges, CreateState, Task, TaskState, released
 from storage.statistics import StatisticsStore, TaskResult
 from storage.stores import Stores
@@ -54,8 +55,11 @@ async def test_each_create_has_its_number_and_its_token(stores: Stores) -> None:
         (1, CreateState.SENT),
         (2, CreateState.SENT),
     ]
-    assert [await stores.creates.of_token(str(n)) for n in range(3)] == list(creates)
     assert (task.creates_wanted, task.state) == (3, TaskState.GENERATING)
+    for number in range(3):
+        await called_back(stores, str(number), "another", now=NOW + number)
+    assert await called_back(stores, "3", "another") is None
+    assert [create.called_back_at for create in await stores.creates.of_task(task.id)] == [NOW, NOW + 1, NOW + 2]
 
 
 async def test_a_claim_is_kept_by_the_create_while_its_task_is_generating(stores: Stores) -> None:
@@ -114,9 +118,19 @@ async def test_the_changes_of_creates_are_stored_with_those_of_the_task_or_not_a
 async def test_news_of_any_running_job_makes_the_task_due(stores: Stores) -> None:
     task, creates = await generating(stores)
     await stores.creates.change(task, {creates[1].id: {"state": TAKEN, "job_id": "k1"}})
-    assert await stores.creates.news(creates[1], now=NOW)
+    repeated = await called_back(stores, "1", "k1", repeated=True)
+    assert repeated == CalledBack(task.id, is_used=True, is_known=True)
+    assert (await _read(stores, task)).due_at == NOW + 60_000
+    assert await called_back(stores, "1", "k1") == CalledBack(task.id, is_used=True, is_known=True)
     assert (await _read(stores, task)).due_at == NOW
-    assert not await stores.creates.news(creates[2], now=NOW)
+    assert await called_back(stores, "1", "k2") == CalledBack(task.id, is_used=False, is_known=False)
+
+
+async def test_a_callback_puts_a_create_in_question_unless_it_is_too_old(stores: Stores) -> None:
+    task, _ = await generating(stores)
+    assert await called_back(stores, "2", "k2", since=NOW) == CalledBack(task.id, is_used=False, is_known=False)
+    assert await called_back(stores, "2", "k2") == CalledBack(task.id, is_used=True, is_known=False)
+    assert [create.claimed_job_id for create in await stores.creates.of_task(task.id)] == [None, None, "k2"]
 
 
 async def test_each_create_counts_for_the_reliability_of_callbacks(stores: Stores) -> None:
@@ -125,8 +139,8 @@ async def test_each_create_counts_for_the_reliability_of_callbacks(stores: Store
         create.id: {"state": DONE, "job_id": f"k{create.number}", "ended_at": NOW + create.number} for create in creates
     }
     await stores.creates.change(task, ended)
-    for create in creates[1:]:
-        await stores.creates.called_back(create, now=NOW)
+    for number in (1, 2):
+        await called_back(stores, str(number), f"k{number}")
     share = await stores.creates.callback_share(before=NOW + 9, grace_ms=5, limit=3)
     assert share == pytest.approx(2 / 3)
     assert await stores.creates.callback_share(before=NOW + 2, grace_ms=5, limit=3) is None
@@ -153,6 +167,14 @@ async def test_after_an_outage_a_postponed_create_is_due_at_once(stores: Stores)
     await stores.claims.expedite(TaskState.GENERATING, now=NOW + 1)
     found = await _read(stores, task)
     assert (found.due_at, found.next_create_at) == (NOW + 1, NOW + 1)
+
+
+async def called_back(
+    stores: Stores, token: str, job_id: str, *, now: int = NOW, since: int = 0, repeated: bool = False
+) -> CalledBack | None:
+    return await stores.creates.called_back(
+        token, job_id, reason="unconfirmed", now=now, since=since, repeated=repeated
+    )
 
 
 async def _read(stores: Stores, task: Task) -> Task:

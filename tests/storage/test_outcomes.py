@@ -151,6 +151,25 @@ async def test_an_outcome_is_planned_once(stores: Stores) -> None:
     ]
 
 
+async def test_all_that_a_delivery_needs_is_read_together(stores: Stores) -> None:
+    task = await generating(stores, pictures=12)
+    task = await stores.tasks.settle(task, now=NOW, why="done", reason=None, urls=URLS)
+    kept = await stores.undelivered.keep(await settled(stores, now=NOW + 1), now=NOW, due=NOW)
+    first, second = await stores.parts.plan(task, PARTS)
+    facts = await stores.card_facts.of_outcome(task)
+    assert facts.card == await stores.card_facts.of(task)
+    assert facts.card.undelivered == (kept.id,)
+    assert facts.card.references == await stores.references.of_task(task.id)
+    assert [reference.position for reference in facts.card.references] == list(range(12))
+    assert facts.pictures == await stores.pictures.of_task(task.id)
+    assert (facts.parts, facts.withdrawn) == ((first, second), None)
+    await stores.parts.posted(first, channel_id=1, message_id=2)
+    adopted = await stores.tasks.move(task, TaskState.GENERATING, now=NOW, why="adopted", job_id="k1")
+    facts = await stores.card_facts.of_outcome(adopted)
+    assert (facts.parts, facts.withdrawn) == ((), await stores.parts.withdrawn(task.id))
+    assert facts.withdrawn is not None
+
+
 async def test_of_many_plans_at_once_all_get_the_same(stores: Stores) -> None:
     task = await settled(stores)
     plans = await asyncio.gather(*[stores.parts.plan(task, [NewPart(nonce=str(n))]) for n in range(5)])

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from storage.limits import DAY_MS, LimitExceeded
-from storage.models import MOVES, Limits, NewReference, ReferenceKind, Task, TaskState
+from storage.models import MOVES, Limits, NewPart, NewReference, ReferenceKind, Task, TaskState
 from storage.stores import Stores
 from storage.transitions import LONGEST_WHY, StaleTask
 from tests.storage.rows import BACKENDS, LEASE, NOW, UNLIMITED, begun, opened_stores, prepared, request, stored
@@ -294,3 +294,25 @@ async def test_the_card_is_noted_whatever_the_state(stores: Stores) -> None:
     found = await stores.tasks.get(task.id)
     assert found is not None
     assert (found.card_message_id, found.state) == (2**62, TaskState.CANCELLED)
+
+
+async def test_a_deleted_card_is_forgotten_with_the_move_unless_another_was_stored_since(stores: Stores) -> None:
+    task = await task_in(stores, TaskState.SETTLED)
+    await stores.tasks.set_card(task.id, 12)
+    closed = await stores.tasks.move(task, TaskState.CLOSED, now=NOW, why="delivered", deleted_card=11)
+    assert closed.card_message_id == 12
+    changed = await stores.tasks.change(closed, deleted_card=12)
+    assert changed.card_message_id is None
+    assert (await stores.tasks.change(changed, deleted_card=None)).card_message_id is None
+
+
+async def test_a_card_is_known_to_be_the_outcome_by_the_message_of_a_part(stores: Stores) -> None:
+    task = await task_in(stores, TaskState.SETTLED)
+    (part,) = await stores.parts.plan(task, [NewPart(pictures=(), nonce="n")])
+    await stores.tasks.set_card(task.id, 12)
+    for message_id, is_outcome in ((11, False), (12, True)):
+        await stores.parts.posted(part, channel_id=1, message_id=message_id)
+        found = await stores.tasks.with_card_use(task.id)
+        assert found is not None
+        assert (found[0].card_message_id, found[1]) == (12, is_outcome)
+    assert await stores.tasks.with_card_use("unknown") is None

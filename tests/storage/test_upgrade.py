@@ -144,7 +144,7 @@ async def test_a_batch_of_before_the_upgrade_is_not_taken_for_one_that_is_kept(t
     async with Database.open(f"sqlite+aiosqlite:///{path}") as database:
         await migrate(database)
         stores = Stores.on(database)
-        offered = await stores.undelivered_batches.of_askers([7])
+        offered = await stores.card_facts.offered([7])
         async with database.read() as connection:
             row = (await connection.execute(sa.select(batches).where(batches.c.id == MADE))).one()
     assert (row.begun_at, row.due_at, row.undelivered_at, row.collect_token, row.collect_at, offered) == (

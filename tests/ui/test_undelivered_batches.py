@@ -101,7 +101,7 @@ async def test_what_came_through_meanwhile_is_named_to_who_comes_for_it(world: B
         await connection.exec_driver_sql("UPDATE batches SET closed_at = 1")
     await world.work(5)
     assert "has just reached you another way" in texts(seen(pressed))
-    assert await world.stores.undelivered_batches.of_askers([batch.asked.asker_id]) == {}
+    assert await world.stores.card_facts.offered([batch.asked.asker_id]) == {}
 
 
 async def test_an_answer_that_was_dismissed_leaves_it_kept(world: BotWorld) -> None:
@@ -112,7 +112,7 @@ async def test_an_answer_that_was_dismissed_leaves_it_kept(world: BotWorld) -> N
     await world.work(10)
     world.env.backend.faults.clear()
     assert not texts(seen(pressed))
-    assert await world.stores.undelivered_batches.of_askers([world.alice.id]) == {world.alice.id: (batch.id,)}
+    assert await world.stores.card_facts.offered([world.alice.id]) == {world.alice.id: ((), (batch.id,))}
 
 
 async def test_what_is_too_large_for_the_answer_is_made_smaller(world: BotWorld) -> None:

@@ -18,7 +18,7 @@ DONE = (BatchEntryState.DONE,) * 3
 class Writing:
     """Wrap a store so that the process can die in its writes. A death in a read would lose nothing."""
 
-    QUESTIONS = frozenset({"due", "get", "tasks", "pictures", "messages", "resume", "of_askers"})
+    QUESTIONS = frozenset({"due", "get", "tasks", "pictures", "messages", "resume"})
 
     def __init__(self, store: BatchStore | UndeliveredBatchStore, deaths: Deaths) -> None:
         self._store, self._mortal = store, deaths.wrap(store)

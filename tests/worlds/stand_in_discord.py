@@ -99,7 +99,7 @@ class StandInDiscord:
 
     @property
     def cards(self) -> Any:
-        return Port(self, remove="remove_card")
+        return Port(self, remove="remove_card", delete="delete_card")
 
     @property
     def outcomes(self) -> Any:
@@ -228,6 +228,10 @@ class StandInDiscord:
         if self.down:
             raise Unavailable("Discord is down")
         self.removed.append(task.id)
+
+    async def delete_card(self, task: Task) -> int | None:
+        await self.remove_card(task)
+        return task.card_message_id
 
     def trouble(self) -> Reason | None:
         return self.in_trouble

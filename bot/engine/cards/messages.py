@@ -19,6 +19,10 @@ class CardMessages:
     async def task(self, task_id: str) -> Task | None:
         return await self._stores.tasks.get(task_id)
 
+    async def deletable(self, task: Task) -> tuple[Task, bool]:
+        """Return the task as it is now, and whether its card was edited into the outcome. Its message then stays."""
+        return await self._stores.tasks.with_card_use(task.id) or (task, False)
+
     async def posted(self, task_id: str, message_id: int) -> Task | None:
         """Record the message of a card that was posted, or that was found by a search. Return the task as it is now;
         None if there is no such task."""

@@ -3,7 +3,7 @@ which decides when to edit the message."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence, Set
+from collections.abc import Callable, Mapping, Sequence
 from datetime import timedelta
 from typing import Final, Protocol
 
@@ -12,7 +12,7 @@ from bot.engine.ports import Card, CardPhase, Delivery
 from bot.engine.timing import schedule
 from bot.engine.timing.durations import LearnedDurations
 from bot.errors import Reason
-from storage.card_facts import CardFacts
+from storage.card_facts import CardFacts, Offered
 from storage.models import Reach, Reference, Task, TaskState
 from storage.shards import Shards
 from storage.stores import Stores
@@ -23,7 +23,8 @@ SHOWN: Final = 100
 BACK: Final = 1000
 """Number of tasks, longest waiting first, whose cards say at a start that the work continues."""
 MOST_LOOKS: Final = 20_000
-"""Generating tasks of which it is remembered how their cards look."""
+"""Tasks in work of which it is remembered what their cards show, and how those of generating ones look."""
+BEGUN: Final = frozenset({TaskState.SUBMITTING, TaskState.GENERATING, TaskState.SETTLED})
 LEAVES_AFTER_MS: Final = 13 * 60 * 1000
 """ms. From this age on, the card of a task that can only be answered through its interaction says how the result will
 come."""
@@ -58,6 +59,12 @@ class ProgressCards:
         that the work continues."""
         self._looks: dict[str, int] = {}
         """`_look` of the last card that was shown after a poll, by id of the task."""
+        self._begun: dict[str, CardFacts] = {}
+        """What the cards of tasks in work show, by id of the task, as read when the create began. `show_waiting` reads
+        again what may change."""
+
+        self._shown: dict[str, tuple[Reference, ...]] = {}
+        """Input pictures, by id of the task, as read for the last `show_waiting`: those of a prepared task stay."""
 
     def median_seconds(self, model: str) -> float:
         """Return the median time (s) from create to outcome of a task of the model without input pictures."""
@@ -73,11 +80,33 @@ class ProgressCards:
     async def show(self, task: Task) -> None:
         if task.batch_id is not None:  # no card: the batch's message shows the progress
             return
-        self._delivery.cards.show(await self.card(task))
+        facts = self._begun.get(task.id) if task.state in BEGUN else None
+        self._delivery.cards.show(self.made(task, facts or await self._stores.card_facts.of(task)))
+
+    async def begun(self, task: Task) -> tuple[Reference, ...]:
+        """Show that the create of the task begins, and return the task's input pictures. What the card shows was read
+        with the create (`remember`), or is read here, and not again with each step that follows."""
+        if (facts := self._begun.get(task.id)) is None:
+            facts = await self._stores.card_facts.of(task)
+            self.remember(task, facts)
+        if task.batch_id is None:
+            self._delivery.cards.show(self.made(task, facts))
+        return facts.references
+
+    def remember(self, task: Task, facts: CardFacts) -> None:
+        """Remember what the cards of a task show while it is in work here."""
+        if len(self._begun) >= MOST_LOOKS:
+            self._begun.clear()
+        self._begun[task.id] = facts
+        self.durations.know(task, with_pictures=bool(facts.references))
 
     async def advanced(self, before: Task, after: Task) -> None:
-        """Update the card after a step of the task. After a poll without news, the card is read and built only if its
-        look has changed: most polls change nothing that people see."""
+        """Update the card after a step of the task; not once it is closed, when its card is gone. After a poll without
+        news, the card is built only if its look has changed: most polls change nothing that people see."""
+        if after.state not in BEGUN:
+            self._begun.pop(after.id, None)
+        if after.state is TaskState.CLOSED:
+            return
         if before.state is TaskState.GENERATING and after.state is TaskState.GENERATING:
             look = await self._look(after)
             if self._looks.get(after.id) == look:
@@ -117,38 +146,41 @@ class ProgressCards:
     async def show_waiting(self, shards: Shards | None = None) -> None:
         """Update the cards of prepared queued tasks, which move up as other creates begin, of generating tasks, which
         make progress between polls, and those whose interaction token is about to expire: of these shards (None: of
-        all), at most `SHOWN` of each."""
-        head = await self._stores.queue.head(limit=SHOWN, shards=shards)
-        generating = await self._stores.queue.generating(limit=SHOWN, shards=shards)
-        queued, places = [task for _, task in head], {task.id: place for place, task in head}
-        if queued or generating:
-            await self._show_all(queued, generating, places)
-        await self._show_leaving({task.id for task in (*queued, *generating)}, shards)
-
-    async def _show_all(self, queued: Sequence[Task], generating: Sequence[Task], places: Mapping[str, int]) -> None:
-        references = await self._stores.references.of_tasks([task.id for task in (*queued, *generating)])
-        asker_ids = {task.asker_id for task in (*queued, *generating)}
-        kept = await self._stores.undelivered.of_askers(asker_ids)
-        kept_batches = await self._stores.undelivered_batches.of_askers(asker_ids)
-        for task in [task for task in (*queued, *generating) if task.batch_id is None]:
-            facts = CardFacts(
-                place=places.get(task.id),
-                references=references.get(task.id, ()),
-                undelivered=kept.get(task.asker_id, ()),
-                undelivered_batches=kept_batches.get(task.asker_id, ()),
-            )
-            self._delivery.cards.show(self.made(task, facts))
-
-    async def _show_leaving(self, shown: Set[str], shards: Shards | None) -> None:
-        """Update cards whose interaction token is about to expire. They cannot be edited after that, so this is the
-        last chance to say how the result will come."""
+        all), at most `SHOWN` of each. Cards cannot be edited after that, so this is the last chance to say how the
+        result will come."""
         now = self._clock()
-        leaving = await self._stores.tasks.expiring_answers(
-            since=now - LAST_EDIT_MS, until=now - LEAVES_AFTER_MS, limit=SHOWN, shards=shards
+        queued, generating, expiring = await self._stores.queue.with_changing_cards(
+            limit=SHOWN, since=now - LAST_EDIT_MS, until=now - LEAVES_AFTER_MS, shards=shards
         )
-        for task in leaving:
+        places = {task.id: place for place, task in queued}
+        waiting = [*[task for _, task in queued], *generating]
+        await self._show_all(waiting, places)
+        shown = {task.id for task in waiting}
+        for task in expiring:
             if task.id not in shown:
                 await self.show(task)
+
+    async def _show_all(self, waiting: Sequence[Task], places: Mapping[str, int]) -> None:
+        carded = [task for task in waiting if task.batch_id is None]
+        if not carded:
+            return
+        offered = await self._stores.card_facts.offered({task.asker_id for task in carded})
+        begun = {task.id: self._begun[task.id].references for task in carded if task.id in self._begun}
+        known = {task.id: self._shown[task.id] for task in carded if task.id in self._shown} | begun
+        unread = [task.id for task in carded if task.id not in known]
+        read = await self._stores.references.of_tasks(unread) if unread else {}
+        self._shown = known | {task_id: read.get(task_id, ()) for task_id in unread}
+        for task in carded:
+            kept = offered.get(task.asker_id, Offered())
+            facts = CardFacts(
+                place=places.get(task.id),
+                references=self._shown[task.id],
+                undelivered=kept.tasks,
+                undelivered_batches=kept.batches,
+            )
+            if task.id in begun:
+                self._begun[task.id] = facts
+            self._delivery.cards.show(self.made(task, facts))
 
     def made(self, task: Task, facts: CardFacts) -> Card:
         """Return the card of a task of which all that the card shows is known."""

@@ -24,6 +24,7 @@ from bot.engine.lifecycle.submission import request_of
 from bot.engine.ports import ImageAPI
 from bot.engine.timing import schedule
 from bot.errors import Reason
+from storage.creates import CalledBack
 from storage.models import Create, Task, TaskState, released
 from storage.stores import Stores
 
@@ -56,21 +57,36 @@ class Adoption:
         """Time (ms) of the last callback that made a task due, by job_id. Only the entries of the last second are
         kept."""
 
-    async def called_back(self, token: str, job_id: str) -> str | None:
+    async def called_back(
+        self, token: str, job_id: str, *, process_of: Callable[[int | None], str | None] = lambda _guild_id: None
+    ) -> CalledBack | None:
         """Store when the first callback came, and for a create in doubt its `job_id`, and make the task due at once, so
-        that a worker polls it. Return the id of the task, also if the callback changes nothing; None if no create has
-        the token."""
-        create = await self._stores.creates.of_token(token)
-        if create is None:
+        that a worker polls it; unless a callback for the job did so within `REPEATED_WITHIN_MS`. Return None if no
+        create has the token. `process_of`: the process to wake for a task of this guild."""
+        now = self._clock()
+        repeated = now - self._heard.get(job_id, 0) < REPEATED_WITHIN_MS
+        called = await self._stores.creates.called_back(
+            token,
+            job_id,
+            reason=Reason.UNCONFIRMED,
+            now=now,
+            since=0 if is_doubtful(self._clock) else now - _ms(ADOPTED_WITHIN),
+            repeated=repeated,
+            process_of=process_of,
+        )
+        if called is None:
             return None
-        await self._stores.creates.called_back(create, now=self._clock())
-        if not await self._is_doubtful(create, job_id) and not await self._is_known(token, job_id):
+        if called.is_known and not repeated:
+            self._heard = {heard_id: at for heard_id, at in self._heard.items() if now - at < REPEATED_WITHIN_MS} | {
+                job_id: now
+            }
+        if not called.is_used:
             log.warning(
                 "callback ignored: its create has another job_id, is no longer in doubt or is older than a day",
-                task=create.task_id,
+                task=called.task_id,
                 job_id=job_id,
             )
-        return create.task_id
+        return called
 
     async def adopted(self, task: Task) -> Task | None:
         """
@@ -119,34 +135,10 @@ class Adoption:
         due = now + int(schedule.backoff(failures) * 1000)
         return await self._stores.tasks.change(task, failures=failures, **released(due))
 
-    async def _is_doubtful(self, create: Create, job_id: str) -> bool:
-        """Return whether the create is unconfirmed or not answered yet; if so, store `job_id` as claimed, unless
-        another id is. False: the create was answered, its task ended otherwise, or it is older than
-        `ADOPTED_WITHIN`."""
-        now = self._clock()
-        if create.job_id is not None or _is_too_late(create, self._clock):
-            return False
-        return await self._stores.creates.put_in_question(create, job_id=job_id, reason=Reason.UNCONFIRMED, now=now)
-
-    async def _is_known(self, token: str, job_id: str) -> bool:
-        """
-        Return whether the image API has already answered this create with `job_id`; the callback is then only news that
-        the job has ended. If so, make the task due, unless a callback did within `REPEATED_WITHIN_MS`.
-
-        False: the caller ignores the callback with a warning. The create is read again, because its answer may have
-        been stored just now.
-        """
-        create = await self._stores.creates.of_token(token)
-        if create is None or create.job_id != job_id:
-            return False
-        now = self._clock()
-        if now - self._heard.get(job_id, 0) >= REPEATED_WITHIN_MS:
-            await self._stores.creates.news(create, now=now)
-            self._heard = {heard_id: at for heard_id, at in self._heard.items() if now - at < REPEATED_WITHIN_MS} | {
-                job_id: now
-            }
-        return True
-
 
 def _is_too_late(create: Create, clock: Clock) -> bool:
-    return clock() - create.at >= int(ADOPTED_WITHIN.total_seconds() * 1000) and not is_doubtful(clock)
+    return clock() - create.at >= _ms(ADOPTED_WITHIN) and not is_doubtful(clock)
+
+
+def _ms(duration: timedelta) -> int:
+    return duration // timedelta(milliseconds=1)

@@ -20,23 +20,24 @@ class Corrections:
         self._stores = stores
         self._delivery = delivery
 
-    async def corrects(self, outcome: Outcome) -> bool:
-        """Return whether the asker got an earlier message that the outcome corrects. Raises Unavailable if Discord
-        cannot be searched for that message."""
-        return await self._earlier_part(outcome) is not None
+    async def corrects(self, outcome: Outcome, withdrawn: OutcomePart | None) -> bool:
+        """Return whether the asker got an earlier message that the outcome corrects: that of the `withdrawn` part.
+        Raises Unavailable if Discord cannot be searched for that message."""
+        return await self._as_posted(outcome, withdrawn) is not None
 
     async def withdraw(self, outcome: Outcome) -> None:
         """Edit the earlier message after the outcome was delivered: say that the message was not final, and remove its
         button. A failure is only logged, because the button has no effect now."""
         try:
-            if earlier := await self._earlier_part(outcome):
+            withdrawn = await self._stores.parts.withdrawn(outcome.task.id)
+            if earlier := await self._as_posted(outcome, withdrawn):
                 await self._delivery.outcomes.withdraw(outcome, earlier)
         except ServiceError as error:
             log.info("unconfirmed message not corrected, it stays", task=outcome.task.id, error=str(error))
 
-    async def _earlier_part(self, outcome: Outcome) -> OutcomePart | None:
-        """Return the earlier message, or None. If the send of the message got no response, search Discord for it."""
-        part = await self._stores.parts.withdrawn(outcome.task.id)
+    async def _as_posted(self, outcome: Outcome, part: OutcomePart | None) -> OutcomePart | None:
+        """Return the part with its message; None if it was not posted. If its send got no response, search Discord for
+        the message."""
         if part is None or part.message_id is not None:
             return part
         found = await self._delivery.outcomes.find(outcome, part)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import assert_never
+from typing import Final, assert_never
 
 import structlog
 
@@ -28,6 +28,9 @@ from storage.models import Task, TaskState, released
 from storage.stores import Stores
 from storage.transitions import StaleTask
 
+FRESH_MS: Final = 3000
+"""ms. A lease that was stored less than this long ago is not renewed."""
+
 log = structlog.get_logger(__name__)
 
 
@@ -46,6 +49,7 @@ class Lifecycle:
         undelivered: Undelivered,
         policy: Policy,
         owner: str,
+        goes_on: Callable[[], bool],
         clock: Callable[[], int],
     ) -> None:
         self._stores = stores
@@ -66,7 +70,9 @@ class Lifecycle:
             clock=clock,
         )
         reliability = CallbackReliability(stores=stores, expected=callbacks, clock=clock)
-        self._polling = Polling(stores=stores, api=api, cards=cards, reliability=reliability, clock=clock)
+        self._polling = Polling(
+            stores=stores, api=api, cards=cards, reliability=reliability, goes_on=goes_on, clock=clock
+        )
         self._several = SeveralCreates(
             stores=stores,
             api=api,
@@ -90,7 +96,8 @@ class Lifecycle:
         )
 
     async def advance(self, task: Task) -> Task:
-        """Do the next step of the task and return the task as moved. If the step fails, the task continues later (a
+        """Do the next step of the task and return the task as moved; one whose pictures were just found may still be
+        this worker's (`kept`), to be delivered in the next step. If the step fails, the task continues later (a
         create that may have been sent is not sent again), or ends: settled with the reason, or, if its outcome could
         not be delivered for as long as copies are kept, closed. Raises StaleTask, and what the database raises if this
         cannot be stored."""
@@ -131,8 +138,7 @@ class Lifecycle:
             case TaskState.QUEUED:
                 return await self._preparation.prepare(task)
             case TaskState.SUBMITTING:
-                await self._cards.show(task)
-                return await self.submission.create(task)
+                return await self.submission.create(task, await self._cards.begun(task))
             case TaskState.GENERATING if task.creates_wanted > 1:
                 return await self._several.advance(task)
             case TaskState.GENERATING:
@@ -175,8 +181,10 @@ class Lifecycle:
         return age >= GIVE_UP_AFTER.total_seconds() * 1000 and not is_doubtful(self._clock)
 
     async def _hold(self, task: Task) -> None:
-        """Renew the lease of the task. Raises StaleTask if this process no longer owns the task: the lease expired and
-        another worker claimed it, or it was released."""
+        """Renew the lease of the task, unless it was stored a moment ago. Raises StaleTask if this process no longer
+        owns the task: the lease expired and another worker claimed it, or it was released."""
+        if task.lease_until - self._clock() > LEASE_MS - FRESH_MS:
+            return
         held = await self._stores.claims.renew(self._owner, [task.id], until=self._clock() + LEASE_MS)
         if task.id not in held:
             raise StaleTask

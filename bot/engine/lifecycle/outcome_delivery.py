@@ -33,6 +33,7 @@ from bot.engine.work.byte_budget import ByteBudget
 from bot.engine.work.result_fetching import ResultFetching
 from bot.errors import REFUSED_FILES, HostNotAllowed, ResultTooLarge, RouteClosed, ServiceError, Unavailable
 from bot.process import counters
+from storage.card_facts import OutcomeFacts
 from storage.models import OutcomePart, Picture, Route, Task, TaskState, first_route, released
 from storage.pictures import MissingCopy
 from storage.stores import Stores
@@ -91,13 +92,13 @@ class OutcomeDelivery:
         is closed, or given up if it has been settled for as long as copies are kept. A task that is part of a batch,
         removed, or withheld and not failed is closed without a post. Raises ServiceError, which is Unavailable while a
         result is not downloaded yet, and StaleTask; parts that were posted before the error are not posted again."""
-        found = await self._stores.pictures.of_task(task.id)
-        fetching = asyncio.gather(*[self._collect(task, picture) for picture in found])
+        facts = await self._stores.card_facts.of_outcome(task)
+        fetching = asyncio.gather(*[self._collect(task, picture) for picture in facts.pictures])
         try:
-            tried, (known, parts) = await asyncio.gather(fetching, self._known(task))  # read rows during downloads
+            tried, known = await asyncio.gather(fetching, self._known(task, facts))  # read rows during downloads
         finally:
             fetching.cancel()
-        fetched = [picture for before, (picture, _) in zip(found, tried, strict=True) if picture != before]
+        fetched = [picture for before, (picture, _) in zip(facts.pictures, tried, strict=True) if picture != before]
         if waiting := [error for _, error in tried if error is not None]:
             await self._stores.pictures.save(fetched)
             raise Unavailable(f"a result could not be fetched yet: {waiting[0]}") from waiting[0]
@@ -109,7 +110,7 @@ class OutcomeDelivery:
         if task.withheld_at is not None and task.reason is None:
             return await self._withheld(outcome, fetched)
         try:
-            posted = await self._post_missing(outcome, parts, fetched)
+            posted = await self._post_missing(outcome, facts.parts, fetched)
         except RouteClosed as closed:
             log.info(
                 "outcome not delivered: every route to the asker is closed, it is kept or, if too old, given up",
@@ -136,10 +137,10 @@ class OutcomeDelivery:
     async def _removed(self, outcome: Outcome, fetched: Sequence[Picture]) -> Task:
         """Close a task that was removed before its outcome was delivered."""
         await self._stores.pictures.save(fetched)
-        await self._delivery.cards.remove(outcome.task)
-        now = self._clock()
+        deleted = await self._delivery.cards.delete(outcome.task)
+        now, why = self._clock(), "removed before delivery"
         return await self._stores.tasks.move(
-            outcome.task, TaskState.CLOSED, now=now, why="removed before delivery", closed_at=now, **released(now)
+            outcome.task, TaskState.CLOSED, now=now, why=why, closed_at=now, deleted_card=deleted, **released(now)
         )
 
     async def _left_to_batch(self, task: Task, fetched: Sequence[Picture]) -> Task:
@@ -172,21 +173,19 @@ class OutcomeDelivery:
             task, TaskState.CLOSED, now=now, why="given up: no route to the asker", closed_at=now, **released(now)
         )
 
-    async def _known(self, task: Task) -> tuple[Outcome, tuple[OutcomePart, ...]]:
-        """Return the outcome without its pictures, and the parts if they were planned already."""
-        facts = await self._stores.card_facts.of(task)
+    async def _known(self, task: Task, facts: OutcomeFacts) -> Outcome:
+        """Return the outcome without its pictures."""
         outcome = Outcome(
             task=task,
-            references=facts.references,
+            references=facts.card.references,
             pictures=(),
             missing=await missing_of(self._stores, task),
-            undelivered=tuple(task_id for task_id in facts.undelivered if task_id != task.id),
-            undelivered_batches=facts.undelivered_batches,
+            undelivered=tuple(task_id for task_id in facts.card.undelivered if task_id != task.id),
+            undelivered_batches=facts.card.undelivered_batches,
             parent=await self._stores.tasks.get(task.parent_id) if task.parent_id is not None else None,
             settings=await self._stores.guilds.settings(task.guild_id),
         )
-        outcome = replace(outcome, corrects=await self._corrections.corrects(outcome))
-        return outcome, await self._stores.parts.of_task(task.id)
+        return replace(outcome, corrects=await self._corrections.corrects(outcome, facts.withdrawn))
 
     async def _collect(self, task: Task, picture: Picture) -> tuple[Picture, Exception | None]:
         """Download a picture. Return the picture with a stored copy or marked as a link; or the unchanged picture and
@@ -346,10 +345,9 @@ class OutcomeDelivery:
         return await self._stores.parts.reroute(part, following)
 
     async def _close(self, outcome: Outcome) -> Task:
-        task = outcome.task
-        current = await self._stores.tasks.get(task.id)
+        task, deleted = outcome.task, None
         try:
-            await self._delivery.cards.remove(current or task)
+            deleted = await self._delivery.cards.delete(task)
         except ServiceError as error:
             if task.failures + 1 < CARD_TRIES:
                 raise
@@ -362,7 +360,7 @@ class OutcomeDelivery:
             await self._corrections.withdraw(outcome)
         now = self._clock()
         closed = await self._stores.tasks.move(
-            task, TaskState.CLOSED, now=now, why="delivered", closed_at=now, **released(now)
+            task, TaskState.CLOSED, now=now, why="delivered", closed_at=now, deleted_card=deleted, **released(now)
         )
         counters.DELIVERY_SECONDS.observe((now - (task.settled_at or now)) / 1000)
         if closed.card_message_id is not None:

@@ -13,11 +13,12 @@ import structlog
 from bot.engine.cards.progress import ProgressCards
 from bot.engine.clock import is_doubtful
 from bot.engine.lifecycle.unknown_failures import unknown_failure
+from bot.engine.policy import LEASE_MS
 from bot.engine.ports import ImageAPI, Record, RecordStatus
 from bot.engine.timing import schedule
 from bot.engine.timing.callback_reliability import CallbackReliability
 from bot.errors import Reason
-from storage.models import Task, TaskState, released
+from storage.models import Task, TaskState, kept, released
 from storage.stores import Stores
 
 LOST_AFTER: Final = timedelta(hours=24)
@@ -36,8 +37,11 @@ class Polling:
         api: ImageAPI,
         cards: ProgressCards,
         reliability: CallbackReliability,
+        goes_on: Callable[[], bool],
         clock: Callable[[], int],
     ) -> None:
+        """`goes_on`: whether the worker that polled a task may deliver its outcome now."""
+        self._goes_on = goes_on
         self._stores = stores
         self._api = api
         self._cards = cards
@@ -105,9 +109,9 @@ class Polling:
                 urls=record.urls,
                 consumed_credits=record.credits,
                 failures=0,
-                **released(now),
+                **(kept(now, until=now + LEASE_MS) if task.owner and self._goes_on() else released(now)),
             )
-            await self._cards.durations.learn(task.model)
+            await self._cards.durations.succeeded(settled)
             return settled
         self._empty[task.id] += 1
         if self._empty[task.id] < EMPTY_TRIES:

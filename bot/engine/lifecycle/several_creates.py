@@ -193,7 +193,7 @@ class SeveralCreates:
         """Send the newest create of the task, and store its answer with the time of the next one. Other creates are
         looked at in another step, which is not put off by this one."""
         create, accepted = creates[-1], False
-        request = await self._submission.request(task)
+        request = await self._submission.request(task, await self._stores.references.of_task(task.id))
         try:
             answer = await self._answer(task, creates, request)
             accepted = answer.accepted
@@ -439,7 +439,7 @@ class SeveralCreates:
             **released(now),
         )
         if urls:
-            await self._cards.durations.learn(task.model)
+            await self._cards.durations.succeeded(settled)
         return settled
 
     def _failed(self, reason: Reason) -> CreateChanges:

@@ -92,9 +92,10 @@ class Submission:
         self._unsent[task.id] = (callback_url, at)
         self._account.begun(task.id)
 
-    async def create(self, task: Task) -> Task:
+    async def create(self, task: Task, references: Sequence[Reference]) -> Task:
         """
-        Send the create of a task registered with `begun`, and return the task after applying the answer.
+        Send the create of a task registered with `begun`, with these input pictures, and return the task after applying
+        the answer.
 
         Nothing is sent if the addresses of the input pictures may expire too soon (the task is prepared again), if the
         create was accepted before and only has to be stored, or if the task is not registered: it waits for its
@@ -106,7 +107,7 @@ class Submission:
         if task.id not in self._unsent:
             ended = "the process ended while the create was under way"
             return await self._unconfirmed(task, ended if task.unconfirmed_at is None else "no callback came")
-        request = await self.request(task)
+        request = await self.request(task, references)
         accepted = False
         try:
             answered = await (self._sent(task, request) if request is not None else self._prepare_again(task))
@@ -119,12 +120,11 @@ class Submission:
         """Return whether a create of the task is registered with `begun` and was not sent yet."""
         return task.id in self._unsent
 
-    async def request(self, task: Task) -> CreateRequest | None:
-        """Return what to send for a task registered with `begun`, under a renewed lease; None if the addresses of the
-        input pictures may expire too soon. Raises StaleTask if another worker owns the task, and Unreachable if the
+    async def request(self, task: Task, references: Sequence[Reference]) -> CreateRequest | None:
+        """Return what to send for a task registered with `begun`, under a lease that lasts; None if the addresses of
+        the input pictures may expire too soon. Raises StaleTask if another worker owns the task, and Unreachable if the
         create has begun too long ago."""
         callback_url, begun_at = self._unsent[task.id]
-        references = await self._stores.references.of_task(task.id)
         request = request_of(task, references, callback_url=callback_url)
         await self._hold(task)
         if self._clock() - begun_at > SENT_WITHIN_MS:

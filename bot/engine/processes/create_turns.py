@@ -2,8 +2,10 @@
 Let creates begin in one order, although each process begins only those of its own shards.
 
 Which create is next is decided over the tasks of all shards. The process that answers for the next one begins it; the
-others leave it alone, and wake that process. If the place stays free for `PATIENCE_MS` (the process was killed a moment
-ago, say, or cannot send), its tasks are passed over for `PASSED_MS`, so that no shard waits for the process of another.
+others leave it alone. The one that begins a create tells the process of the next create in the same transaction, so
+that only that process looks as soon as the window has room; the others look a second later. If the place stays free for
+`PATIENCE_MS` (the process was killed a moment ago, say, or cannot send), its tasks are passed over for `PASSED_MS`, so
+that no shard waits for the process of another.
 """
 
 from __future__ import annotations
@@ -13,6 +15,7 @@ from typing import Final
 
 from bot.engine.policy import Policy
 from bot.engine.processes.membership import Membership
+from storage.models import Task
 from storage.shards import Shards
 from storage.stores import Stores
 
@@ -21,7 +24,8 @@ PATIENCE_MS: Final = 2000
 PASSED_MS: Final = 10_000
 """ms. After this time, the process is waited for again."""
 LOOK_SECONDS: Final = 1.0
-"""Pause between two looks at whose create is next while it is another process's; it is also woken."""
+"""Pause between two looks at whose create is next while it is another process's, and how much later than that process
+the others look into a window that was full; each is also woken."""
 
 
 class CreateTurns:
@@ -36,6 +40,14 @@ class CreateTurns:
         """The process that was woken last, for which task, and when (ms)."""
         self._passed: dict[str, int] = {}
         """Processes that are passed over, and until when (ms)."""
+        self._is_told = False
+        """Whether another process has told this one that the next create is its own."""
+        self._next: tuple[Task | None] | None = None
+        """The task whose create follows the one that has just begun here; None if that is unknown."""
+        self.is_others = False
+        """Whether the next create was another process's when that was last known."""
+        self._noted_at = 0
+        """When (ms) that was found out."""
         self.look_after: float | None = None
         """For how many seconds creates that are due can be left alone, as `come` found last: another process is to
         begin the next one, or none fits into those in flight. None: not at all."""
@@ -54,26 +66,50 @@ class CreateTurns:
         """Wait for no process any longer: the window is full, or no create of this process waits."""
         self.look_after = self._waited_for = None
 
+    def told(self) -> None:
+        """Another process tells that the next create is this process's own."""
+        self._is_told, self.is_others = True, False
+
+    def follows(self, task: Task | None) -> str | None:
+        """Note whose create follows the one that begins here. Return the process to tell of it; None if there is none,
+        or if it is this process's own."""
+        self._next, self._is_told = (task,), False
+        process = self._note(task)
+        if task is not None and process is not None:
+            self._woken = (process, task.id, self._clock())
+        return process
+
+    def changed(self) -> None:
+        """Forget whose create is next: a further one of this process waits, which may come before the others."""
+        self._noted_at = 0
+
+    @property
+    def left_for(self) -> float:
+        """For how many seconds the next create is left to another process, which knows of it; 0 if not at all."""
+        return max(0.0, LOOK_SECONDS - (self._clock() - self._noted_at) / 1000) if self.is_others else 0.0
+
+    def looks_again(self) -> None:
+        """Forget what followed the last create that began here: time has passed."""
+        self._next = None
+
     async def come(self, *, except_ids: Collection[str]) -> bool:
         """Return whether the next create is this process's own, while the window has room for one. If it is another
-        process's, wake that one. True without a look if each process answers for all shards."""
+        process's, wake that one. True without a look if each process answers for all shards, and once after another
+        process has said so (`told`)."""
         self.look_after = None
         if self._membership.shards is None:
             return True
+        if self._is_told:
+            self._is_told, self._waited_for = False, None
+            return True
         while True:
             now = self._clock()
-            task = await self._stores.creates.upcoming(
-                self._policy.creates,
-                now=now,
-                models=self._policy.catalogue,
-                except_ids=except_ids,
-                passing=self.passing,
-            )
+            task = await self._upcoming(now, except_ids)
+            process = self._note(task)
             if task is None:
                 self.look_after = LOOK_SECONDS
                 return False
-            process = self._membership.process_of(task.guild_id)
-            if process is None or process == self._membership.id:
+            if process is None:
                 self._waited_for = None
                 return True
             if self._waited_for is None or self._waited_for[0] != task.id:
@@ -85,6 +121,26 @@ class CreateTurns:
             self._passed[process] = now + PASSED_MS
             self._waited_for = None
 
+    async def _upcoming(self, now: int, except_ids: Collection[str]) -> Task | None:
+        if self._next is not None:
+            (task,), self._next = self._next, None
+            return task
+        return await self._stores.creates.upcoming(
+            self._policy.creates,
+            now=now,
+            models=self._policy.catalogue,
+            except_ids=except_ids,
+            passing=self.passing,
+        )
+
+    def _note(self, task: Task | None) -> str | None:
+        """Note whose create is next. Return the process that answers for it; None if it is this one, or if there is no
+        task."""
+        process = self._membership.process_of(task.guild_id) if task is not None else None
+        self.is_others = process is not None and process != self._membership.id
+        self._noted_at = self._clock()
+        return process if self.is_others else None
+
     async def _wake(self, process: str, task_id: str, now: int) -> None:
         """Wake the process for the task, unless that was done a moment ago."""
         if (
@@ -94,4 +150,4 @@ class CreateTurns:
         ):
             return
         self._woken = (process, task_id, now)
-        await self._stores.processes.wake(process)
+        await self._stores.processes.wake_for_create(process)

@@ -7,6 +7,7 @@ from typing import Final
 from bot.engine.timing.schedule import Durations
 from storage.catalogue import DEFAULT, MODELS
 from storage.models import Task
+from storage.queue import RECENT
 from storage.stores import Stores
 
 MOST_TASKS: Final = 20_000
@@ -33,6 +34,16 @@ class LearnedDurations:
                 recent = await self._stores.queue.recent_seconds(model, with_pictures=with_pictures)
                 self._recent[model, with_pictures] = recent
 
+    async def succeeded(self, task: Task) -> None:
+        """Learn how long the pictures took of a task that was just settled with pictures. For a single create this
+        needs no read."""
+        if task.creates_wanted > 1:
+            await self.learn(task.model)
+        elif task.generating_at is not None and task.settled_at is not None:
+            seconds = (task.settled_at - task.generating_at) / 1000
+            kind = task.model, await self.is_pictured(task)
+            self._recent[kind] = (seconds, *self._recent.get(kind, ()))[:RECENT]
+
     async def refresh(self) -> None:
         """Learn what other processes on the database have stored, of the models that were asked for since the last
         time. Does nothing if there are no others."""
@@ -54,7 +65,11 @@ class LearnedDurations:
     async def is_pictured(self, task: Task) -> bool:
         """Return whether the task has input pictures."""
         if task.id not in self._pictured:
-            if len(self._pictured) >= MOST_TASKS:
-                self._pictured.clear()
-            self._pictured[task.id] = bool(await self._stores.references.of_task(task.id))
+            self.know(task, with_pictures=bool(await self._stores.references.of_task(task.id)))
         return self._pictured[task.id]
+
+    def know(self, task: Task, *, with_pictures: bool) -> None:
+        """Remember whether the task has input pictures, as was read for another reason."""
+        if len(self._pictured) >= MOST_TASKS:
+            self._pictured.clear()
+        self._pictured[task.id] = with_pictures
