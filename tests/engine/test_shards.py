@@ -255,6 +255,20 @@ async def test_a_process_is_woken_for_the_create_that_is_next(awake: list[Engine
         await eventually(are_taken)
 
 
+async def test_a_process_hears_of_its_create_with_the_one_before(two: list[EngineWorld]) -> None:
+    first, second = two
+    heard: list[str] = []
+    first.database.notices.listen(heard.append)
+    await heard_of(first)
+    await asked(first, GUILDS[2], GUILDS[0])
+    assert await second.engine._begin_create() is not None
+
+    async def is_heard() -> bool:
+        return f"create of {first.engine.membership.id}" in heard
+
+    await eventually(is_heard)
+
+
 async def test_a_callback_that_reaches_another_process_wakes_the_one_that_polls(tmp_path: Path) -> None:
     async with open_engine_worlds(tmp_path, (0, 1), (2, 3), callbacks="https://bot.test/callbacks/kie/") as worlds:
         first, second = worlds
