@@ -115,10 +115,15 @@ async def test_200_mib_are_neither_fetched_nor_kept_in_memory(tmp_path: Path, an
 
 async def test_where_nobody_listens_for_a_while_the_picture_is_brought_when_somebody_does(tmp_path: Path) -> None:
     async with open_image_world(tmp_path) as world:
+
+        async def close_once_it_is_done(request: web.Request) -> None:
+            if world.emulator.jobs[request.query["taskId"]].outcome(world.clock() / 1000):
+                world.roads.closed.add(API_HOST)
+
+        world.lay("GET */record-info", Moment.DONE, close_once_it_is_done, times=None)
         task = await world.world.ask()
-        await world.until(task, lambda now: now.state is TaskState.SETTLED)
-        world.roads.closed.add(API_HOST)
-        await world.until(task, lambda now: now.failures > 1)
+        await world.until(task, lambda now: now.state is TaskState.SETTLED and now.failures > 1)
+        world.door.traps.clear()
         world.roads.closed.clear()
         assert [message.pictures for message in await told(world, task)] == [(0,)]
         assert all(picture.key for picture in await world.world.stores.pictures.of_task(task.id))
