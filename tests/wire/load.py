@@ -88,7 +88,7 @@ class Load:
         """
         Send this many commands within this time, without waiting for responses. Call `halfway` after half of them.
         """
-        places, loop = self.discord.places, asyncio.get_running_loop()
+        places, loop, before = self.discord.places, asyncio.get_running_loop(), len(self.asked)
         guilds = [places.add_guild(f"server of shard {shard}", lane=shard) for shard in range(self.shards)]
         began = loop.time()
         for number in range(commands):
@@ -96,7 +96,7 @@ class Load:
             if number == commands // 2:
                 halfway()
             channel = places.add_channel(guilds[number % self.shards], name=f"channel {number}")
-            prompt = f"door number {number} in a white wall"
+            prompt = f"door number {before + number} in a white wall"
             person = places.add_person(f"person {number}")
             self.asked[prompt] = await self.discord.imagine(prompt, person=person, channel=channel)
 
