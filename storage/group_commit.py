@@ -19,9 +19,18 @@ from functools import partial
 from typing import Final, TypeVar
 
 from sqlalchemy.engine import Connection, Engine
-from sqlalchemy.exc import OperationalError
+from sqlalchemy.exc import DBAPIError
 
-from storage.sqlite import BEGIN, BEGIN_WRITE, BUSY_SECONDS, as_sqlalchemy, busy_timeout, driver_of, execute_at_once
+from storage.sqlite import (
+    BEGIN,
+    BEGIN_WRITE,
+    BUSY_SECONDS,
+    NoWriteAheadLog,
+    as_sqlalchemy,
+    busy_timeout,
+    driver_of,
+    execute_at_once,
+)
 
 LONGEST_SECONDS: Final = 0.02
 """How long a group accepts writes at most; it is committed earlier if no write waits."""
@@ -189,12 +198,12 @@ class GroupCommit:
         return self._group if self._group is not None and self._group.lets_in else None
 
     def _begun_at_once(self) -> CommitGroup | None:
-        """Begin a group without waiting. Return None while another process writes; the thread waits for that
-        process."""
-        connection = self._connected()
+        """Begin a group without waiting. Return None while another process writes, or if the file cannot be opened; the
+        thread waits for that process, and raises the error in a write that waits."""
         try:
+            connection = self._connected()
             execute_at_once(connection, BEGIN_WRITE)
-        except OperationalError:
+        except (DBAPIError, NoWriteAheadLog):
             return None
         return CommitGroup(connection)
 

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 import sqlalchemy as sa
 
+from storage import group_commit
 from storage.database import Database
 from storage.disks import says_full
 from storage.migrations import migrate
@@ -171,3 +172,20 @@ async def test_a_write_that_begins_at_once_leaves_others_the_time_they_may_wait(
     await write(database, "one")
     async with database.read() as connection:
         assert (await connection.exec_driver_sql("PRAGMA busy_timeout")).scalar_one() == BUSY_SECONDS * 1000
+
+
+async def test_every_write_that_waits_hears_that_the_file_can_no_longer_be_opened(
+    database: Database, path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(group_commit, "BUSY_SECONDS", 0)
+    away = path.parent.with_name("away")
+    with closing(sqlite3.connect(path, isolation_level=None)) as other:
+        other.execute("BEGIN IMMEDIATE")
+        path.parent.rename(away)
+        async with asyncio.timeout(5):
+            ended = await asyncio.gather(*[write(database, f"{number}") for number in range(3)], return_exceptions=True)
+        assert all(isinstance(error, sa.exc.OperationalError) for error in ended)
+        away.rename(path.parent)
+        other.execute("ROLLBACK")
+    await write(database, "later")
+    assert on_disk(path) == {"later"}
