@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
 from datetime import timedelta
 from itertools import chain
 from pathlib import Path
@@ -27,7 +28,7 @@ from bot.errors import (
 )
 from storage.availability import DatabaseAway
 from storage.models import CreateState, Reference, Task, TaskState
-from tests.worlds.engine_world import EngineWorld, open_engine_world, png
+from tests.worlds.engine_world import EngineWorld, Meanwhile, open_engine_world, png
 from tests.worlds.waiting import eventually
 
 DAY = 24 * 3600.0
@@ -513,3 +514,26 @@ async def test_a_quota_used_up_by_an_upload_is_told_to_the_operator_once(tmp_pat
         assert {(await world.now(task)).reason for task in tasks} == {Reason.ACCOUNT_QUOTA}
         assert world.discord.told_operator == [Reason.ACCOUNT_QUOTA]
         assert world.engine._admission.takes_creates
+
+
+async def test_a_create_that_begins_while_the_cards_are_updated_has_the_pictures_that_were_read_with_it(
+    world: EngineWorld,
+) -> None:
+    """The task is in work already: its first create was refused because of its pictures, and others were uploaded."""
+    uploaded: list[Reference] = []
+
+    async def begins_again() -> None:
+        facts = await world.stores.card_facts.of(task)
+        uploaded.extend(replace(picture, uploaded_url="https://uploads.test/again") for picture in facts.references)
+        world.engine._cards.remember(task, replace(facts, references=tuple(uploaded)))
+
+    await world.restart_with(Meanwhile(world.stores.references, "of_tasks", begins_again))
+    task = await world.ask(references=(world.attach("a.png", png()),))
+    while (await world.now(task)).state is not TaskState.GENERATING:
+        await world.engine.step()
+    other = await world.ask(references=(world.attach("b.png", png()),))
+    while (await world.now(other)).prepared_at is None:
+        await world.engine.step()
+    await world.engine._cards.show_waiting()
+    assert uploaded
+    assert await world.engine._cards.begun(await world.now(task)) == tuple(uploaded)

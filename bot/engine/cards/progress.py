@@ -4,6 +4,7 @@ which decides when to edit the message."""
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from datetime import timedelta
 from typing import Final, Protocol
 
@@ -178,8 +179,8 @@ class ProgressCards:
                 undelivered=kept.tasks,
                 undelivered_batches=kept.batches,
             )
-            if task.id in begun:
-                self._begun[task.id] = facts
+            if (held := self._begun.get(task.id)) is not None:  # its create may have begun since `begun` was read
+                self._begun[task.id] = replace(facts, references=held.references)
             self._delivery.cards.show(self.made(task, facts))
 
     def made(self, task: Task, facts: CardFacts) -> Card:
