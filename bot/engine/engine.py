@@ -233,7 +233,7 @@ class Engine:
             undelivered=self.undelivered,
             policy=policy,
             owner=self._owner,
-            goes_on=lambda: not self._stopping and self._quarantine.open,
+            goes_on=self._goes_on,
             clock=clock,
         )
 
@@ -545,6 +545,14 @@ class Engine:
         for task in claimed:
             self._quarantine.begin((TASK, task.id))
 
+    def _goes_on(self, task: Task) -> bool:
+        """Return whether the worker that polled a task may deliver its outcome now. That counts as begun from here on:
+        after the outcome is stored, a suspect may start before the delivery does."""
+        if self._stopping or not self._quarantine.open:
+            return False
+        self._begun([task])
+        return True
+
     async def _claim_due(self, work: DueWork, room: int) -> Sequence[Task]:
         """Claim due tasks. If tasks that may have killed a process may start now, claim only those. Other risky tasks
         are left out while the quarantine holds them back."""
@@ -627,7 +635,6 @@ class Engine:
         try:
             moved = await self._advanced(task)
             if moved.state is TaskState.SETTLED and moved.owner == self._owner:
-                self._begun([moved])
                 moved = await self._advanced(moved)
         except StaleTask:
             log.debug("task step dropped: the task is no longer as this worker claimed it", task=task.id)

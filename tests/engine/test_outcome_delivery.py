@@ -10,6 +10,7 @@ import pytest
 
 from bot.engine.lifecycle import outcome_delivery
 from bot.engine.ports import Card, CardPhase, Outcome, Posted
+from bot.engine.work.quarantine import TASK
 from bot.errors import (
     Refused,
     Throttled,
@@ -18,7 +19,7 @@ from bot.errors import (
 from storage.database import Database
 from storage.models import OutcomePart, Route, Task, TaskState
 from storage.transactions import Transaction
-from tests.worlds.engine_world import EngineWorld, png
+from tests.worlds.engine_world import EngineWorld, Meanwhile, png
 from tests.worlds.waiting import eventually
 
 DAY = 24 * 3600.0
@@ -339,3 +340,20 @@ async def test_after_a_stop_an_outcome_that_was_found_is_left_to_the_next_proces
     await world.engine._push(due[0])
     left = await world.now(task)
     assert (left.state, left.owner, left.attempts) == (TaskState.SETTLED, None, 0)
+
+
+async def test_a_suspect_that_is_found_once_an_outcome_is_stored_is_not_tried_beside_its_delivery(
+    world: EngineWorld,
+) -> None:
+    suspect, may_begin = (TASK, "suspect"), []
+
+    async def found() -> None:
+        world.engine._quarantine.suspect(suspect, 2)
+        may_begin.append(world.engine._quarantine.may_begin(suspect))
+
+    await world.restart_with(Meanwhile(world.tasks, "settle", found))
+    task = await world.ask()
+    await world.work(60)
+    assert (await world.now(task)).state is TaskState.CLOSED
+    assert may_begin == [False]
+    assert world.engine._quarantine.may_begin(suspect)

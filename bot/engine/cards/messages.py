@@ -1,6 +1,7 @@
 """
 Record which message is the waiting card of a task, and say when delivery may still edit or delete that message. Only
-this module writes `card_message_id`; delivery posts, edits and deletes the messages.
+this module writes `card_message_id`, apart from the move that closes a task (`Changes.deleted_card`); delivery posts,
+edits and deletes the messages.
 
 The process may die after a card was posted and before its id was recorded. The row then names no card, so delivery
 searches Discord for the message before it posts another.

@@ -49,7 +49,7 @@ class Lifecycle:
         undelivered: Undelivered,
         policy: Policy,
         owner: str,
-        goes_on: Callable[[], bool],
+        goes_on: Callable[[Task], bool],
         clock: Callable[[], int],
     ) -> None:
         self._stores = stores

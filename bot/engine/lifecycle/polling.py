@@ -37,10 +37,10 @@ class Polling:
         api: ImageAPI,
         cards: ProgressCards,
         reliability: CallbackReliability,
-        goes_on: Callable[[], bool],
+        goes_on: Callable[[Task], bool],
         clock: Callable[[], int],
     ) -> None:
-        """`goes_on`: whether the worker that polled a task may deliver its outcome now."""
+        """`goes_on`: whether the worker that polled a task delivers its outcome now."""
         self._goes_on = goes_on
         self._stores = stores
         self._api = api
@@ -109,7 +109,7 @@ class Polling:
                 urls=record.urls,
                 consumed_credits=record.credits,
                 failures=0,
-                **(kept(now, until=now + LEASE_MS) if task.owner and self._goes_on() else released(now)),
+                **(kept(now, until=now + LEASE_MS) if task.owner and self._goes_on(task) else released(now)),
             )
             await self._cards.durations.succeeded(settled)
             return settled
