@@ -209,14 +209,21 @@ class CardUpdater:
         return started
 
     async def _start_due_quietly(self) -> None:
-        """Start the edits that are due one after the other, each when no response to a person is being made: many at
-        once would delay the responses by the time that it takes to build all of them."""
+        """Start edits that are due one after the other, each when no response to a person is being made: many at once
+        would delay the responses by the time that it takes to build all of them. At most `AT_ONCE`, because meanwhile
+        others become due that come first, such as that of a card whose interaction token is about to expire."""
+        left = AT_ONCE
         for card in self._schedule.due():
+            if not self._may_start(card):
+                continue
             await self._client.services.engine.requests.quiet()
             if self._schedule.awaits(card) and self._may_start(card):
                 self._schedule.forget_pending(card.task.id)
                 self._start(card)
                 await asyncio.sleep(0)
+            left -= 1
+            if not left:
+                return
 
     def _start(self, card: Card) -> asyncio.Task[None]:
         with requests_as(Priority.EDIT) as edits:

@@ -427,6 +427,38 @@ async def test_each_edit_waits_until_no_response_is_being_made(
         await asyncio.gather(pump, return_exceptions=True)
 
 
+async def test_a_card_that_can_soon_be_edited_no_longer_does_not_wait_for_all_that_were_due_before(
+    world: BotWorld,
+) -> None:
+    await world.ask("a red door")
+    (task,) = await world.tasks.of_user(world.alice.id)
+    cards, requests = world.delivery.cards, world.engine.requests
+    quiet, waits, waits_before = requests.quiet, 0, asyncio.get_running_loop().create_future()
+
+    async def counted() -> None:
+        nonlocal waits
+        waits += 1
+        if waits == 3:
+            cards.show(Card(task=task, phase=CardPhase.GENERATING, progress=0.2, leaving=True))
+        await quiet()
+
+    def seen(event: str, _: object) -> None:
+        if event == "MESSAGE_UPDATE" and not waits_before.done():
+            waits_before.set_result(waits)
+
+    world.env.backend.subscribers.append(seen)
+    requests.quiet = counted  # type: ignore[method-assign]  # counts the waits for responses
+    for number in range(300):
+        other = replace(a_task(), id=f"{number:016x}", channel_id=number + 1)
+        cards.show(Card(task=other, phase=CardPhase.GENERATING, progress=0.2))
+    with world.env.time_context():
+        pump = asyncio.create_task(cards.run())
+        async with asyncio.timeout(10):
+            assert await waits_before < 150
+        pump.cancel()
+        await asyncio.gather(pump, return_exceptions=True)
+
+
 async def turns() -> None:
     """Let everything run that waits for nothing outside."""
     for _ in range(50):
