@@ -170,6 +170,19 @@ async def test_a_pause_of_the_image_api_counts_against_no_process(two: list[Engi
     assert prompts(first) == ["picture 0", "picture 1"]
 
 
+async def test_a_process_waits_for_no_other_once_each_works_on_all_shards(two: list[EngineWorld]) -> None:
+    first, second = two
+    await first.engine.membership.beat()
+    (task,) = await asked(second, GUILDS[2])
+    assert first.engine._turns.follows(task) == second.engine.membership.id
+    second.shard_ids = ()
+    await second.restart()
+    await first.engine.membership.beat()
+    assert first.engine.membership.shards is None
+    assert not first.engine._turns.is_others
+    assert not first.engine._turns.left_for
+
+
 async def test_the_leader_works_for_a_shard_without_a_process(three: list[EngineWorld]) -> None:
     tasks = await asked(three[0], GUILDS[3], GUILDS[1])
     await worked(three)

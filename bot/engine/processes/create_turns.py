@@ -44,10 +44,9 @@ class CreateTurns:
         """Whether another process has told this one that the next create is its own."""
         self._next: tuple[Task | None] | None = None
         """The task whose create follows the one that has just begun here; None if that is unknown."""
-        self.is_others = False
-        """Whether the next create was another process's when that was last known."""
+        self._is_others = False
         self._noted_at = 0
-        """When (ms) that was found out."""
+        """When (ms) `is_others` was found out."""
         self.look_after: float | None = None
         """For how many seconds creates that are due can be left alone, as `come` found last: another process is to
         begin the next one, or none fits into those in flight. None: not at all."""
@@ -68,7 +67,7 @@ class CreateTurns:
 
     def told(self) -> None:
         """Another process tells that the next create is this process's own."""
-        self._is_told, self.is_others = True, False
+        self._is_told, self._is_others = True, False
 
     def follows(self, task: Task | None) -> str | None:
         """Note whose create follows the one that begins here. Return the process to tell of it; None if there is none,
@@ -82,6 +81,12 @@ class CreateTurns:
     def changed(self) -> None:
         """Forget whose create is next: a further one of this process waits, which may come before the others."""
         self._noted_at = 0
+
+    @property
+    def is_others(self) -> bool:
+        """Whether the next create was another process's when that was last known. False if each process answers for
+        all shards."""
+        return self._is_others and self._membership.shards is not None
 
     @property
     def left_for(self) -> float:
@@ -137,9 +142,9 @@ class CreateTurns:
         """Note whose create is next. Return the process that answers for it; None if it is this one, or if there is no
         task."""
         process = self._membership.process_of(task.guild_id) if task is not None else None
-        self.is_others = process is not None and process != self._membership.id
+        self._is_others = process is not None and process != self._membership.id
         self._noted_at = self._clock()
-        return process if self.is_others else None
+        return process if self._is_others else None
 
     async def _wake(self, process: str, task_id: str, now: int) -> None:
         """Wake the process for the task, unless that was done a moment ago."""
