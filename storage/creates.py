@@ -334,6 +334,7 @@ class CreateStore:
         create of the task is claimed, its claim becomes the task's. Raises StaleTask."""
         rejected = sa.and_(creates.c.task_id == task.id, creates.c.claimed_job_id == task.claimed_job_id)
         async with self._database.write() as connection:
+            await _lock(connection, task)
             await connection.execute(sa.update(creates).where(rejected).values(claimed_job_id=None))
             others: dict[str, Any] = {"claimed_job_id": await _next_claim(connection, task)}
             return await compare_and_set(connection, task, {**changes, **others})
@@ -351,6 +352,7 @@ class CreateStore:
         """
         of_task = pictures.c.task_id == task.id
         async with self._database.write() as connection:
+            await _lock(connection, task)
             await connection.execute(sa.update(creates).where(creates.c.id == create.id).values(**ended))
             claim: dict[str, Any] = {"claimed_job_id": await _next_claim(connection, task)}
             cost = await _consumed(connection, task.id)
@@ -461,6 +463,11 @@ async def _next_number(connection: Transaction, task: Task, wanted: int) -> int 
     begun = sa.select(creates.c.number).where(creates.c.task_id == task.id, creates.c.state != CreateState.REFUSED)
     taken = set((await connection.execute(begun)).scalars())
     return next((number for number in range(wanted) if number not in taken), None)
+
+
+async def _lock(connection: Transaction, task: Task) -> None:
+    """Wait for a callback that is being stored for the task: its claim has to be among those that are read next."""
+    await connection.execute(sa.select(tasks.c.id).where(tasks.c.id == task.id).with_for_update())
 
 
 async def _next_claim(connection: Transaction, task: Task) -> str | None:

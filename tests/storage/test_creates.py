@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
+import sqlalchemy as sa
 
-from storage.creates import CalledBack
+from storage.creates import CalledBack, _put_in_question
 from storage.models import Create, CreateChanges, CreateState, Task, TaskState, released
 from storage.statistics import StatisticsStore, TaskResult
 from storage.stores import Stores
 from storage.transitions import StaleTask
 from tests.storage.rows import BACKENDS, LEASE, NOW, PLENTY, opened_stores, prepared
+from tests.worlds.waiting import eventually
 
 TAKEN, DONE, UNCONFIRMED = CreateState.TAKEN, CreateState.DONE, CreateState.UNCONFIRMED
 
@@ -105,6 +108,31 @@ async def test_late_pictures_follow_those_that_came(stores: Stores, closed: bool
     with pytest.raises(StaleTask):
         await stores.creates.add_late(task, creates[2], ["u2"], now=NOW, why="late", ended=done)
     assert len(await stores.pictures.of_task(task.id)) == 2
+
+
+@pytest.mark.parametrize("rejects", [False, True])
+async def test_a_claim_that_is_stored_while_another_one_ends_is_looked_at_too(tmp_path: Path, rejects: bool) -> None:
+    async with opened_stores("postgres", tmp_path) as stores:
+        task, creates = await settled(stores)
+        await stores.creates.put_in_question(creates[1], job_id="k1", reason="unconfirmed", now=NOW)
+        task, database = await _read(stores, task), stores.creates._database
+        done: CreateChanges = {"state": DONE, "urls": ("u1",), "ended_at": NOW, "claimed_job_id": None}
+
+        async def waits() -> bool:
+            async with database.read() as connection:
+                waiting = sa.text("SELECT count(*) FROM pg_locks WHERE NOT granted")
+                return bool((await connection.execute(waiting)).scalar_one())
+
+        async with database.write() as connection:
+            await _put_in_question(connection, creates[2], job_id="k2", reason="unconfirmed", now=NOW)
+            ended = (
+                stores.creates.reject_claim(task)
+                if rejects
+                else stores.creates.add_late(task, creates[1], ["u1"], now=NOW, why="late", ended=done)
+            )
+            ending = asyncio.create_task(ended)
+            await eventually(waits)
+        assert (await ending).claimed_job_id == "k2"
 
 
 async def test_the_changes_of_creates_are_stored_with_those_of_the_task_or_not_at_all(stores: Stores) -> None:
