@@ -210,8 +210,8 @@ class CardUpdater:
 
     async def _start_due_quietly(self) -> None:
         """Start edits that are due one after the other, each when no response to a person is being made: many at once
-        would delay the responses by the time that it takes to build all of them. At most `AT_ONCE`, because others become
-        due in that time that come first, such as that of a card whose interaction token is about to expire."""
+        would delay the responses by the time that it takes to build all of them. At most `AT_ONCE`, because others
+        become due in that time that come first, such as that of a card whose interaction token is about to expire."""
         left = AT_ONCE
         for card in self._schedule.due():
             if not self._may_start(card):
