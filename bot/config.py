@@ -242,6 +242,7 @@ class Settings(BaseModel):
     )
     """Subdomains are included."""
     kie_webhook_key: Secret = SecretStr("")
+    """Verifies the signatures of callbacks. Callbacks are off without this key or without `public_url`."""
     kie_upload_cn: bool = False
     """Let the image API load input pictures by way of its servers in China."""
     kie_fallback_model: Annotated[Literal["FLUX_MAX", "GPT_IMAGE_1"], Upper] = "FLUX_MAX"
@@ -250,7 +251,6 @@ class Settings(BaseModel):
     """Which endpoint makes the pictures of 4o: its own, or the one for all models."""
     kie_models: Annotated[tuple[str, ...], BeforeValidator(_split), AfterValidator(_models)] = ()
     """Keys of the models that are switched on; empty means all."""
-    """Verifies the signatures of callbacks. Callbacks are off without this key or without `public_url`."""
     public_url: PublicAddress | None = None
     """The address under which the image API reaches this bot."""
     http_host: Annotated[str, AfterValidator(_listening)] = "127.0.0.1"

@@ -59,8 +59,8 @@ async def compare_and_set(
     read with. Raises StaleTask.
 
     `deleted_card` removes this `card_message_id`, and leaves another one that was stored since. `due_at` is left
-    unchanged if it changed since the task was read: then something happened that the worker did not
-    know, and the task has to be looked at again.
+    unchanged if it changed since the task was read: then something happened that the worker did not know, and the task
+    has to be looked at again.
     """
     given = {"state": task.state, **changes, "as_id": task.id, "as_state": task.state, "as_owner": task.owner}
     if "due_at" in given:

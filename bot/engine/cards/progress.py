@@ -147,8 +147,8 @@ class ProgressCards:
     async def show_waiting(self, shards: Shards | None = None) -> None:
         """Update the cards of prepared queued tasks, which move up as other creates begin, of generating tasks, which
         make progress between polls, and those whose interaction token is about to expire: of these shards (None: of
-        all), at most `SHOWN` of each. Cards cannot be edited after that, so this is the last chance to say how the
-        result will come."""
+        all), at most `SHOWN` of each. A card whose token has expired cannot be edited, so this is the last chance to
+        say on it how the result will come."""
         now = self._clock()
         queued, generating, expiring = await self._stores.queue.with_changing_cards(
             limit=SHOWN, since=now - LAST_EDIT_MS, until=now - LEAVES_AFTER_MS, shards=shards
