@@ -36,6 +36,10 @@ __all__ = ["PRAGMAS", "Database", "DatabaseAway", "DatabaseInUse"]
 POOL: Final = 10
 """Connections to a server that one process has at most."""
 
+_SUBJECT: Final = sa.bindparam("subject", type_=sa.Text)
+LOCK: Final = Prepared(sa.select(sa.func.pg_advisory_xact_lock(sa.func.hashtextextended(_SUBJECT, 0))))
+NOTIFY: Final = Prepared(sa.select(sa.func.pg_notify(CHANNEL, _SUBJECT)))
+
 Value = TypeVar("Value")
 
 
@@ -185,14 +189,13 @@ class Database:
         """Wait for the transactions that have serialized `subject`, and let later ones wait until this one ends. Does
         nothing on SQLite, where a write is the only one anyway."""
         if self._engine.dialect.name != "sqlite":
-            key = sa.func.hashtextextended(subject, 0)
-            await connection.execute(sa.select(sa.func.pg_advisory_xact_lock(key)))
+            await LOCK.rows(connection, {"subject": subject})
 
     async def notify(self, connection: Transaction, subject: str) -> None:
         """Tell all processes, this one included, of a change once the transaction is committed. Does nothing on SQLite.
         Commits that tell something wait for each other on the server, so it is not for what happens often."""
         if self._engine.dialect.name != "sqlite":
-            await connection.execute(sa.select(sa.func.pg_notify(CHANNEL, subject)))
+            await NOTIFY.rows(connection, {"subject": subject})
 
     @asynccontextmanager
     async def _listening(self, server: Server) -> AsyncIterator[None]:

@@ -154,14 +154,14 @@ def queue() -> sa.Select[Any]:
     return sa.select(tasks).join(turns, turns.c.id == tasks.c.id).order_by(turns.c.turn)
 
 
-def head(limit: int, shards: Shards | None) -> sa.Select[Any]:
-    """Select the tasks of some shards among the first `limit` of `queue`, and as `turn` their place from 1."""
+def head(limit: sa.BindParameter[int], shards: Shards | None) -> sa.Select[Any]:
+    """Select the ids of the tasks of some shards among the first `limit` of `queue`, and as `turn` their places from
+    1."""
     turns = _turns(PREPARED)
     return (
-        sa.select(tasks, turns.c.turn)
+        sa.select(tasks.c.id, turns.c.turn)
         .join(turns, turns.c.id == tasks.c.id)
         .where(turns.c.turn <= limit, within(shards, tasks.c.guild_id))
-        .order_by(turns.c.turn)
     )
 
 

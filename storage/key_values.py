@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from functools import cache
+from typing import Final
 
 import sqlalchemy as sa
 
 from storage.database import Database
+from storage.prepared import Prepared
 from storage.schema import key_values
 from storage.transactions import Transaction
+
+VALUE: Final = Prepared(sa.select(key_values.c.value).where(key_values.c.name == sa.bindparam("of")))
 
 
 class KeyValueStore:
@@ -26,10 +31,7 @@ class KeyValueStore:
 
     async def beginning_with(self, prefix: str) -> Mapping[str, str]:
         """Return the values whose names begin with `prefix`, by name."""
-        these = key_values.c.name.startswith(prefix, autoescape=True)
-        async with self._database.read() as connection:
-            found = await connection.execute(sa.select(key_values.c.name, key_values.c.value).where(these))
-            return {row.name: row.value for row in found}
+        return {name: str(value) for name, value in await self._database.rows(_beginning_with(prefix))}
 
     async def set(self, name: str, value: str | None) -> None:
         """Set a value; None deletes it."""
@@ -57,10 +59,15 @@ class KeyValueStore:
             return 0
 
 
+@cache
+def _beginning_with(prefix: str) -> Prepared:
+    these = key_values.c.name.startswith(prefix, autoescape=True)
+    return Prepared(sa.select(key_values.c.name, key_values.c.value).where(these))
+
+
 async def _value(connection: Transaction, name: str) -> str | None:
-    found = await connection.execute(sa.select(key_values.c.value).where(key_values.c.name == name))
-    value: str | None = found.scalar_one_or_none()
-    return value
+    found = await VALUE.rows(connection, {"of": name})
+    return found[0][0] if found else None
 
 
 async def _set(connection: Transaction, name: str, value: str | None) -> None:

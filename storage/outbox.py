@@ -15,16 +15,19 @@ from __future__ import annotations
 
 import dataclasses
 import secrets
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
+from functools import lru_cache
 from typing import Any, Final, Generic, TypeVar
 
 import sqlalchemy as sa
 
 from storage.database import Database
-from storage.rows import values
+from storage.prepared import Prepared
 from storage.shards import Shards, number_of, within
 
 OWNER_BYTES: Final = 9
+KEPT_STATEMENTS: Final = 4
+"""Sets of shards whose statements are kept for each outbox."""
 
 Row = TypeVar("Row")
 
@@ -65,20 +68,24 @@ class Outbox(Generic[Row]):
         self._owner = owner
         self._lease = lease
         self._guild: sa.ColumnElement[Any] = sa.literal_column("0", sa.BigInteger) if guild is None else guild
+        self._due_rows = lru_cache(maxsize=KEPT_STATEMENTS)(self._select_due)
 
     async def due(self, *, now: int, limit: int, shards: Shards | None = None) -> tuple[Row, ...]:
         """Return the rows of these shards (None: of all) that are due and not leased, longest due first."""
-        these = sa.and_(self._is_due(now), within(shards, self._guild))
-        async with self._database.read() as connection:
-            found = self._select.where(these).order_by(self._due).limit(limit)
-            return values(self._read, await connection.execute(found))
+        return await self._database.values(self._read, self._due_rows(shards), {"now": now, "most": limit})
 
-    def shards_due(self, name: str, *, now: int, count: int) -> sa.Select[str, int]:
-        """Select `name` with each shard, of `count` in all, that has rows which are due and not leased."""
+    def _select_due(self, shards: Shards | None) -> Prepared:
+        these = sa.and_(self._is_due(), within(shards, self._guild))
+        most = sa.bindparam("most", type_=sa.Integer)
+        return Prepared(self._select.where(these).order_by(self._due).limit(most))
+
+    def shards_due(self, name: str, *, count: int) -> sa.Select[str, int]:
+        """Select `name` with each shard, of `count` in all, that has rows which are due at `now` and not leased."""
         shard = number_of(self._guild, count).label("shard")
-        return sa.select(sa.literal(name).label("name"), shard).where(self._is_due(now)).distinct()
+        return sa.select(sa.literal(name).label("name"), shard).where(self._is_due()).distinct()
 
-    def _is_due(self, now: int) -> sa.ColumnElement[bool]:
+    def _is_due(self) -> sa.ColumnElement[bool]:
+        now = sa.bindparam("now", type_=sa.BigInteger)
         due = sa.and_(self._due <= now, self._condition)
         return due if self._lease is None else sa.and_(due, self._lease <= now)
 
@@ -149,11 +156,7 @@ class Outbox(Generic[Row]):
             await connection.execute(sa.update(self._table).where(these).values(changes))
 
 
-async def due_by_shard(
-    database: Database, outboxes: Mapping[str, Outbox[Any]], *, now: int, count: int
-) -> frozenset[tuple[str, int]]:
-    """Return the names of the outboxes that have due rows, each with the shards, of `count` in all, that these rows are
-    of. One statement, so that one process can look for all."""
-    selects = [outbox.shards_due(name, now=now, count=count) for name, outbox in outboxes.items()]
-    async with database.read() as connection:
-        return frozenset((row.name, row.shard) for row in await connection.execute(sa.union_all(*selects)))
+def select_due_by_shard(outboxes: tuple[tuple[str, Outbox[Any]], ...], count: int) -> Prepared:
+    """Select the names of the outboxes that have rows due at `now`, each with the shards, of `count` in all, that these
+    rows are of: one statement, so that one process can look for all."""
+    return Prepared(sa.union_all(*[outbox.shards_due(name, count=count) for name, outbox in outboxes]))

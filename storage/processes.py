@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
+from functools import lru_cache
 from typing import Any, Final
 
 import sqlalchemy as sa
 
 from storage.database import Database
 from storage.notices import ANYTHING
-from storage.outbox import Outbox, due_by_shard
-from storage.rows import values
+from storage.outbox import KEPT_STATEMENTS, Outbox, select_due_by_shard
+from storage.prepared import Prepared
 from storage.schema import processes
 
 PROCESSES: Final = "processes"
@@ -23,6 +24,16 @@ WORK_OF: Final = "work of "
 EVERYBODY: Final = "all"
 CREATE_OF: Final = "create of "
 """Followed by the id of a process: the subject of its turn to begin a create."""
+
+DELETE_EXPIRED: Final = Prepared(
+    sa.delete(processes)
+    .where(processes.c.seen_at <= sa.bindparam("expired_at", type_=sa.BigInteger))
+    .returning(processes.c.id)
+)
+RENEW: Final = Prepared(
+    sa.update(processes).where(processes.c.id == sa.bindparam("of")).returning(processes.c.id), ("seen_at",)
+)
+RUNNING: Final = Prepared(sa.select(processes).order_by(processes.c.started_at))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,6 +52,7 @@ class Process:
 class ProcessStore:
     def __init__(self, database: Database) -> None:
         self._database = database
+        self._due_by_shard = lru_cache(maxsize=KEPT_STATEMENTS)(select_due_by_shard)
 
     @property
     def alone(self) -> bool:
@@ -55,20 +67,17 @@ class ProcessStore:
         A process without a row, or whose row was too old, joins as the last. One transaction follows the other, so two
         processes agree on what each of them read. All hear of it if one joins or is gone.
         """
-        expired = processes.c.seen_at <= process.seen_at - lease_ms
-        known = sa.update(processes).where(processes.c.id == process.id).values(seen_at=process.seen_at)
         async with self._database.write() as connection:
             await self._database.serialize(connection, PROCESSES)
-            changed = (await connection.execute(sa.delete(processes).where(expired))).rowcount > 0
-            if not (await connection.execute(known)).rowcount:
+            changed = bool(await DELETE_EXPIRED.rows(connection, {"expired_at": process.seen_at - lease_ms}))
+            if not await RENEW.rows(connection, {"of": process.id, "seen_at": process.seen_at}):
                 changed = True
                 last: int | None = (await connection.execute(sa.select(sa.func.max(processes.c.started_at)))).scalar()
                 joins = max(process.started_at, (last or 0) + 1)
                 await connection.execute(sa.insert(processes).values(asdict(process) | {"started_at": joins}))
             if changed:
                 await self._database.notify(connection, PROCESSES)
-            running = sa.select(processes).order_by(processes.c.started_at)
-            return values(Process, await connection.execute(running))
+            return await RUNNING.values(Process, connection)
 
     async def leave(self, process_id: str) -> None:
         """Delete the row of a process that stops, and tell the others."""
@@ -93,8 +102,10 @@ class ProcessStore:
     async def outboxes_due(
         self, outboxes: Mapping[str, Outbox[Any]], *, now: int, count: int
     ) -> frozenset[tuple[str, int]]:
-        """Return which outboxes have due rows, of which shards (`due_by_shard`)."""
-        return await due_by_shard(self._database, outboxes, now=now, count=count)
+        """Return the names of the outboxes that have due rows, each with the shards, of `count` in all, that these rows
+        are of."""
+        statement = self._due_by_shard(tuple(outboxes.items()), count)
+        return frozenset([(name, shard) for name, shard in await self._database.rows(statement, {"now": now})])
 
     def on_outbox(self, process_id: str, look: Callable[[], None]) -> None:
         """Call `look` whenever another process tells that outbox rows wait for this one, and when that may have been

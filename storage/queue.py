@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from functools import cache
+from functools import cache, lru_cache
 from typing import Any, Final, NamedTuple
 
 import sqlalchemy as sa
@@ -23,6 +23,10 @@ SEARCHED: Final = 1000
 request is rare."""
 UNDECIDED: Final = (TaskState.QUEUED, TaskState.SUBMITTING, TaskState.GENERATING)
 """States of a task whose outcome is not known yet."""
+MOST: Final = sa.bindparam("most", type_=sa.Integer)
+COLUMNS: Final = tuple(tasks.c.keys())
+KEPT_STATEMENTS: Final = 16
+"""Sets of shards whose statements are kept: a process has others when one joins or is gone."""
 
 
 class ChangingCards(NamedTuple):
@@ -48,22 +52,9 @@ class QueueStore:
     ) -> ChangingCards:
         """Return the tasks of these shards (None: of all) whose cards change without news, in one read, at most `limit`
         of each kind. `since`, `until`: when (ms) the tasks arrived whose cards can soon be edited no longer."""
-        own = within(shards, tasks.c.guild_id)
-        at_work = sa.and_(tasks.c.state == TaskState.GENERATING, tasks.c.overdue_notified_at.is_(None), own)
-        expiring = sa.and_(
-            tasks.c.state.in_(UNDECIDED), tasks.c.reach == Reach.ANSWER, tasks.c.arrived_at.between(since, until), own
-        )
-        head = fair_queue.head(limit, shards).subquery()
-        kinds = (
-            sa.select(sa.literal("queued").label("kind"), head.c.id, head.c.turn.label("number")),
-            _first("generating", at_work, tasks.c.generating_at, limit),
-            _first("expiring", expiring, tasks.c.arrived_at, limit),
-        )
-        every = sa.union_all(*kinds).subquery()
-        these = sa.select(every.c.kind, every.c.number, tasks).join(tasks, tasks.c.id == every.c.id)
-        async with self._database.read() as connection:
-            found = (await connection.execute(these.order_by(every.c.number))).all()
-        rows = [(kind, number, Task(**dict(zip(tasks.c.keys(), row, strict=True)))) for kind, number, *row in found]
+        parameters = {"most": limit, "since": since, "until": until}
+        found = await self._database.rows(_changing_cards(shards), parameters)
+        rows = [(kind, number, Task(**dict(zip(COLUMNS, row, strict=True)))) for kind, number, *row in found]
         return ChangingCards(
             queued=tuple((place, task) for kind, place, task in rows if kind == "queued"),
             generating=tuple(task for kind, _, task in rows if kind == "generating"),
@@ -118,8 +109,27 @@ class QueueStore:
             return values(Task, await connection.execute(statement))
 
 
-def _first(kind: str, which: sa.ColumnElement[bool], order: sa.Column[Any], limit: int) -> sa.Select[Any]:
-    first = sa.select(tasks.c.id, order.label("number")).where(which).order_by(order).limit(limit).subquery()
+@lru_cache(maxsize=KEPT_STATEMENTS)
+def _changing_cards(shards: Shards | None) -> Prepared:
+    own = within(shards, tasks.c.guild_id)
+    at_work = sa.and_(tasks.c.state == TaskState.GENERATING, tasks.c.overdue_notified_at.is_(None), own)
+    arrived = tasks.c.arrived_at.between(
+        sa.bindparam("since", type_=sa.BigInteger), sa.bindparam("until", type_=sa.BigInteger)
+    )
+    expiring = sa.and_(tasks.c.state.in_(UNDECIDED), tasks.c.reach == Reach.ANSWER, arrived, own)
+    head = fair_queue.head(MOST, shards).subquery()
+    kinds = (
+        sa.select(sa.literal("queued").label("kind"), head.c.id, head.c.turn.label("number")),
+        _first("generating", at_work, tasks.c.generating_at),
+        _first("expiring", expiring, tasks.c.arrived_at),
+    )
+    every = sa.union_all(*kinds).subquery()
+    these = sa.select(every.c.kind, every.c.number, tasks).join(tasks, tasks.c.id == every.c.id)
+    return Prepared(these.order_by(every.c.number))
+
+
+def _first(kind: str, which: sa.ColumnElement[bool], order: sa.Column[Any]) -> sa.Select[Any]:
+    first = sa.select(tasks.c.id, order.label("number")).where(which).order_by(order).limit(MOST).subquery()
     return sa.select(sa.literal(kind), first.c.id, first.c.number)
 
 
@@ -144,5 +154,5 @@ def _recent(*, with_pictures: bool) -> Prepared:
         .select_from(last.outerjoin(creates, of_several))
         .where(sa.or_(alone, creates.c.id.is_not(None)), pictured if with_pictures else ~pictured)
         .order_by(last.c.settled_at.desc(), creates.c.ended_at.desc())
-        .limit(sa.bindparam("most", type_=sa.Integer))
+        .limit(MOST)
     )
