@@ -15,6 +15,7 @@ from PIL import Image, ImageDraw
 from sqlalchemy.exc import IntegrityError
 from structlog.testing import capture_logs
 
+from bot.engine import due_tasks
 from bot.engine.housekeeping import retention
 from bot.engine.housekeeping.retention import Retention
 from bot.engine.lifecycle import preparation
@@ -436,7 +437,7 @@ async def test_run_goes_on_after_an_error_of_the_database(world: EngineWorld, st
         while world.discord.removed != [task.id] and not running.done():
             await asyncio.sleep(0)
             world.clock.turn(0.1)
-            world.engine._wake.set()
+            world.engine._tasks.wake()
         world.engine.stop()
         await running
     assert len(world.discord.sent) == 1
@@ -456,6 +457,18 @@ async def test_the_address_of_an_original_is_asked_of_the_image_api(world: Engin
     for error in (AccountRefused, Unavailable):
         with pytest.raises(error):
             await link(made, picture)
+
+
+async def test_a_stop_right_before_a_look_does_not_wait_for_the_next_one(
+    world: EngineWorld, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def stops() -> None:
+        world.engine.stop()
+
+    monkeypatch.setattr(due_tasks, "IDLE_SECONDS", 600.0)
+    monkeypatch.setattr(world.engine.requests, "quiet", stops)
+    async with asyncio.timeout(30):
+        await world.engine.run()
 
 
 async def test_stopping_lets_a_create_and_the_write_behind_it_finish(world: EngineWorld) -> None:

@@ -11,7 +11,8 @@ import pytest
 from sqlalchemy import event
 
 from bot.client import Atelier
-from bot.engine import engine
+from bot.engine import due_tasks
+from bot.engine.outbox import outboxes
 from bot.engine.processes.membership import LEASE_MS
 from bot.errors import Reason
 from bot.web.balance import Balance
@@ -115,9 +116,9 @@ class Uses:
 async def a_second(world: EngineWorld) -> float:
     """Return how often per second an idle process uses the database."""
     uses = Uses(world)
-    await world.engine._start_due()
-    rate = uses.count / engine.IDLE_SECONDS
-    for job, pause, *_ in world.engine._chores():
+    await world.engine._tasks.start_due()
+    rate = uses.count / due_tasks.IDLE_SECONDS
+    for job, pause, *_ in world.engine._periodic_jobs():
         before = uses.count
         await job()
         rate += (uses.count - before) / (pause if isinstance(pause, float | int) else pause())
@@ -136,8 +137,8 @@ async def test_a_request_needs_few_transactions(two: list[EngineWorld]) -> None:
     task = await first.ask(guild_id=1)
     uses = Uses(first)
     while (await second.now(task)).state is not TaskState.CLOSED:
-        await first.engine._start_due()
-        await asyncio.gather(*first.engine._pushes)
+        await first.engine._tasks.start_due()
+        await asyncio.gather(*first.engine._tasks.steps)
         first.clock.turn(40)
     assert uses.count <= 13
 
@@ -146,8 +147,8 @@ async def test_a_request_needs_few_transactions(two: list[EngineWorld]) -> None:
 async def test_outbox_rows_are_worked_on_by_the_process_of_their_shard_when_the_leader_sees_them(
     two: list[EngineWorld], monkeypatch: pytest.MonkeyPatch, shard: int
 ) -> None:
-    monkeypatch.setattr(engine, "NOT_TOLD_SECONDS", 600.0)
-    monkeypatch.setattr(engine, "SHARING_SECONDS", 0.05)
+    monkeypatch.setattr(outboxes, "NOT_TOLD_SECONDS", 600.0)
+    monkeypatch.setattr(outboxes, "SHARING_SECONDS", 0.05)
 
     async def are_done() -> bool:
         return not await two[0].stores.curation.outbox.due(now=two[0].clock(), limit=9)

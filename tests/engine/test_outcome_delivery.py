@@ -327,7 +327,9 @@ async def test_an_outcome_is_delivered_in_the_step_that_found_it_as_a_counted_at
     world.clock.turn(60)
     await world.engine.step()
     assert (await world.now(task)).state is TaskState.CLOSED
-    assert [(row.state, row.attempts, row.owner) for row in found] == [(TaskState.SETTLED, 1, world.engine._owner)]
+    assert [(row.state, row.attempts, row.owner) for row in found] == [
+        (TaskState.SETTLED, 1, world.engine.membership.id)
+    ]
 
 
 async def test_after_a_stop_an_outcome_that_was_found_is_left_to_the_next_process(world: EngineWorld) -> None:
@@ -335,9 +337,9 @@ async def test_after_a_stop_an_outcome_that_was_found_is_left_to_the_next_proces
     while (await world.now(task)).state is not TaskState.GENERATING:
         await world.engine.step()
     world.clock.turn(60)
-    due, _ = await world.engine._claim(await world.engine._look())
+    due, _ = await world.engine._tasks.claim(await world.engine._tasks.look())
     world.engine.stop()
-    await world.engine._push(due[0])
+    await world.engine._tasks.push(due[0])
     left = await world.now(task)
     assert (left.state, left.owner, left.attempts) == (TaskState.SETTLED, None, 0)
 

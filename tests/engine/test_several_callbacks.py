@@ -171,9 +171,9 @@ async def test_news_that_comes_while_a_further_create_is_sent_is_not_lost(world:
     await world.engine.step()
     world.clock.turn(2)
     await world.engine.called_back(token(world, 0), "kie1")
-    begun = await world.engine._begin_create()
+    begun = await world.engine._tasks.creates.begin_next()
     assert begun is not None
-    await world.engine._push(begun)
+    await world.engine._tasks.push(begun)
     assert (await world.now(begun)).due_at <= world.clock()
 
 
@@ -284,7 +284,7 @@ async def test_a_callback_during_the_last_look_still_adds_its_picture(world: Eng
 async def test_an_answer_to_a_process_without_its_lease_is_not_taken_for_the_next_create(world: EngineWorld) -> None:
     task = await four(world, variants=2)
     first = world.engine
-    begun = await first._begin_create()
+    begun = await first._tasks.creates.begin_next()
     assert begun is not None
     second, create = world._new_engine(), world.api.create
 
@@ -301,7 +301,7 @@ async def test_an_answer_to_a_process_without_its_lease_is_not_taken_for_the_nex
         return job_id
 
     world.api.create = frozen  # type: ignore[method-assign]  # its process is frozen for a minute
-    await first._push(begun)
+    await first._tasks.push(begun)
     await world.work(15 * MINUTE)
     found = await pictures(world, task)
     assert len(found) == len(set(found)) > 0

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from bot.engine import engine
+from bot.engine import due_tasks, engine
 from bot.engine.processes import create_turns
 from bot.engine.processes.create_turns import PATIENCE_MS
 from bot.engine.processes.membership import LEASE_MS
@@ -132,8 +132,8 @@ async def test_a_process_that_left_the_next_create_to_another_goes_on_without_it
 
     first.stores.creates.upcoming = counted  # type: ignore[method-assign]  # to count the reads
     for _ in range(9):
-        await first.engine._start_due()
-        await asyncio.gather(*first.engine._pushes)
+        await first.engine._tasks.start_due()
+        await asyncio.gather(*first.engine._tasks.steps)
         first.clock.turn(0.25)
     assert prompts(first) == ["picture 1"]
     assert asks <= 4
@@ -174,13 +174,13 @@ async def test_a_process_waits_for_no_other_once_each_works_on_all_shards(two: l
     first, second = two
     await first.engine.membership.beat()
     (task,) = await asked(second, GUILDS[2])
-    assert first.engine._turns.follows(task) == second.engine.membership.id
+    assert first.engine._tasks.turns.follows(task) == second.engine.membership.id
     second.shard_ids = ()
     await second.restart()
     await first.engine.membership.beat()
     assert first.engine.membership.shards is None
-    assert not first.engine._turns.is_others
-    assert not first.engine._turns.left_for
+    assert not first.engine._tasks.turns.is_others
+    assert not first.engine._tasks.turns.left_for
 
 
 async def test_the_leader_works_for_a_shard_without_a_process(three: list[EngineWorld]) -> None:
@@ -249,8 +249,8 @@ async def test_places_in_the_queue_count_the_tasks_of_all_shards(two: list[Engin
 @pytest.fixture
 async def awake(two: list[EngineWorld], monkeypatch: pytest.MonkeyPatch) -> list[EngineWorld]:
     """Two processes that look for work, and at each other, only when they are woken."""
-    for constant in ("IDLE_SECONDS", "BUSY_SECONDS", "BEAT_SECONDS"):
-        monkeypatch.setattr(engine, constant, 600.0)
+    for module, constant in ((due_tasks, "IDLE_SECONDS"), (due_tasks, "BUSY_SECONDS"), (engine, "BEAT_SECONDS")):
+        monkeypatch.setattr(module, constant, 600.0)
     monkeypatch.setattr(create_turns, "LOOK_SECONDS", 600.0)
     for world in two:
         await heard_of(world)
@@ -274,7 +274,7 @@ async def test_a_process_hears_of_its_create_with_the_one_before(two: list[Engin
     first.database.notices.listen(heard.append)
     await heard_of(first)
     await asked(first, GUILDS[2], GUILDS[0])
-    assert await second.engine._begin_create() is not None
+    assert await second.engine._tasks.creates.begin_next() is not None
 
     async def is_heard() -> bool:
         return f"create of {first.engine.membership.id}" in heard

@@ -81,9 +81,9 @@ async def test_copies_of_what_was_paid_stay(world: EngineWorld) -> None:
 
 
 async def test_the_sweep_goes_on_by_itself(world: EngineWorld) -> None:
-    chores = {chore.__name__: seconds for chore, seconds, *_ in world.engine._chores()}
-    assert chores["sweep_uncharged"] == 10 * 60
-    assert chores["sweep_proposals"] == chores["sweep_kept"] == HOUR
+    pauses = {job.__name__: seconds for job, seconds, *_ in world.engine._periodic_jobs()}
+    assert pauses["sweep_uncharged"] == 10 * 60
+    assert pauses["sweep_proposals"] == pauses["sweep_kept"] == HOUR
 
 
 def origin(world: EngineWorld) -> Origin:

@@ -312,8 +312,8 @@ async def test_the_id_of_a_paid_create_reaches_the_new_owner_of_its_task_althoug
     monkeypatch.setattr(world.stores.creates, "put_in_question", put_in_question)
     monkeypatch.setattr(submission, "AWAY_SECONDS", 0.0)
     task = await world.ask()
-    _, (created,) = await world.engine._claim(await world.engine._look())
-    pushing = asyncio.create_task(world.engine._push(created))
+    _, (created,) = await world.engine._tasks.claim(await world.engine._tasks.look())
+    pushing = asyncio.create_task(world.engine._tasks.push(created))
     await pushing
     assert tries == 3
     await world.work(300)
@@ -405,10 +405,16 @@ async def test_creates_that_stalled_before_they_were_sent_do_not_exceed_the_limi
 
     monkeypatch.setattr(engine._lifecycle.submission, "_hold", held)
     tasks = [await world.ask(asker_id=asker) for asker in range(1, 61)]
-    pushes = [asyncio.create_task(engine._push(task)) for task in chain(*await engine._claim(await engine._look()))]
+    pushes = [
+        asyncio.create_task(engine._tasks.push(task))
+        for task in chain(*await engine._tasks.claim(await engine._tasks.look()))
+    ]
     await reached.wait()
     world.clock.turn(91)
-    pushes += [asyncio.create_task(engine._push(task)) for task in chain(*await engine._claim(await engine._look()))]
+    pushes += [
+        asyncio.create_task(engine._tasks.push(task))
+        for task in chain(*await engine._tasks.claim(await engine._tasks.look()))
+    ]
     goes_on.set()
     await asyncio.gather(*pushes)
     await world.work(300)

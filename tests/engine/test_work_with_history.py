@@ -81,7 +81,7 @@ async def everyday(world: EngineWorld) -> None:
 
 
 async def periodic_jobs(world: EngineWorld) -> None:
-    for job, pause, *_ in world.engine._chores():
+    for job, pause, *_ in world.engine._periodic_jobs():
         seconds = pause if isinstance(pause, float | int) else pause()
         if seconds <= OFTEN_SECONDS:
             await job()

@@ -36,6 +36,7 @@ LAYERS: Final = (
     ("bot.services",),
     ("bot.kie", "bot.traffic"),
     ("bot.engine.engine",),
+    ("bot.engine.due_tasks",),
     ("bot.engine.intake",),
     ("bot.engine.lifecycle",),
     ("bot.engine.outbox",),

@@ -2,6 +2,7 @@
 The steps of one task, from its preparation to the delivery of its outcome.
 
 adoption.py            callbacks: take an outcome early, and recover creates whose answer was lost
+begun_creates.py       queued tasks: begin creates, each stored before it is sent
 claimed_jobs.py        compare the record of a job that a callback claims with the request
 corrections.py         correct an "unconfirmed" message once the create turns out to have been accepted
 unknown_failures.py    log failures that the bot does not know, without the prompt
