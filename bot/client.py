@@ -6,11 +6,12 @@ import asyncio
 import hashlib
 import json
 from collections.abc import Callable, Sequence
-from typing import Any, Final
+from typing import Any, Final, Literal
 
 import discord
 import structlog
 from discord import app_commands
+from discord.backoff import ExponentialBackoff
 from discord.ext import commands
 
 from bot.command_options import check_options
@@ -34,6 +35,25 @@ PUBLISHED_LOOK_SECONDS: Final = 1.0
 CLOSE_SECONDS: Final = 2.0
 
 discord.VoiceClient.warn_nacl = discord.VoiceClient.warn_dave = False  # the bot does not use voice
+
+
+class ReconnectDelay(ExponentialBackoff[Literal[False]]):
+    """
+    How long a shard waits before its next attempt to connect: at random up to twice as long after each attempt, at most
+    256 s, and up to 2 s again once five minutes have passed without one.
+
+    discord.py waits up to 17 minutes once ten attempts were made at intervals of less than 34 minutes, as after three
+    short outages. A gateway that ends each new session at once sees at most some 700 identifies a day. (Discord: 1,000
+    a day, docs.discord.com, Gateway, "Session Start Limit Object".)
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._max = 8
+        self._reset_time = 300
+
+
+discord.shard.ExponentialBackoff = ReconnectDelay  # type: ignore[assignment,attr-defined]  # each shard makes one
 
 log = structlog.get_logger(__name__)
 

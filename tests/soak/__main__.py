@@ -9,9 +9,14 @@ import secrets
 import sys
 import tempfile
 from pathlib import Path
+from typing import Final
 
 from tests.soak.day import play
 from tests.soak.verdict import judge, table
+from tests.wire.process import LOG
+
+LAST_LINES: Final = 40
+"""Lines of the bot's log that are shown if the soak itself breaks off."""
 
 
 def main() -> int:
@@ -19,7 +24,11 @@ def main() -> int:
     logging.disable()  # the servers log connections that are broken on purpose
     print(f"seed {given.seed}, {given.minutes:g} minutes, {given.rate:g} commands a second", flush=True)
     with tempfile.TemporaryDirectory(prefix="atelier-soak-") as folder:
-        seen = asyncio.run(play(Path(folder), minutes=given.minutes, rate=given.rate, seed=given.seed))
+        try:
+            seen = asyncio.run(play(Path(folder), minutes=given.minutes, rate=given.rate, seed=given.seed))
+        except Exception:
+            print(*Path(folder, LOG).read_text().splitlines()[-LAST_LINES:], sep="\n", flush=True)
+            raise
     verdict = judge(seen)
     print(*table(seen, verdict), sep="\n", flush=True)
     return 0 if verdict.clean and not seen.wrong_exits else 1
