@@ -14,7 +14,7 @@ from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
-from functools import lru_cache
+from functools import cache, lru_cache
 from operator import neg
 from statistics import quantiles
 from typing import Final
@@ -142,22 +142,28 @@ def _survivors(durations: Durations) -> tuple[float, ...]:
     width, weight = _width(logs), sum(known.values()) + PRIOR_WEIGHT
     hump = [_tail(offset * _LOG_STEP / width) for offset in range(-_LOG_POINTS, _LOG_POINTS)]
     prior = [_tail((log - math.log(durations.prior_seconds)) / PRIOR_SIGMA) * PRIOR_WEIGHT for log in _LOGS]
-    smooth = [
-        (before + sum(share * hump[point - place + _LOG_POINTS] for place, share in known.items())) / weight
-        for point, before in enumerate(prior)
-    ]
-    return (1.0, *[max(_between(smooth, math.log(number * _STEP)), _TINY) for number in range(1, _POINTS)])
+    smooth = list(prior)
+    for place, share in known.items():
+        from_here = hump[_LOG_POINTS - place : 2 * _LOG_POINTS - place]
+        smooth = [total + share * there for total, there in zip(smooth, from_here, strict=True)]
+    smooth = [total / weight for total in smooth]
+    return (
+        1.0,
+        *[max(smooth[below] + (smooth[below + 1] - smooth[below]) * part, _TINY) for below, part in _places()],
+    )
+
+
+@cache
+def _places() -> list[tuple[int, float]]:
+    """Return, for each multiple of `_STEP` but 0, the point of `_LOGS` below it, and how far it is to the next one."""
+    places = [max((math.log(number * _STEP) - _LOG_FIRST) / _LOG_STEP, 0.0) for number in range(1, _POINTS)]
+    points = [(min(int(place), _LOG_POINTS - 2), place) for place in places]
+    return [(below, min(place - below, 1.0)) for below, place in points]
 
 
 def _tail(deviations: float) -> float:
     """Return the upper tail of the standard normal distribution."""
     return math.erfc(deviations / math.sqrt(2)) / 2
-
-
-def _between(smooth: Sequence[float], log: float) -> float:
-    place = max((log - _LOG_FIRST) / _LOG_STEP, 0.0)
-    below = min(int(place), _LOG_POINTS - 2)
-    return smooth[below] + (smooth[below + 1] - smooth[below]) * min(place - below, 1.0)
 
 
 def _width(logs: Sequence[float]) -> float:
