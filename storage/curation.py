@@ -5,21 +5,17 @@ messages of the task due for an update (`tasks.sync_at`), which is asked for now
 
 from __future__ import annotations
 
-from typing import Any, Final
+from typing import Any
 
 import sqlalchemy as sa
 
 from storage.community import Repost, RepostKind
 from storage.database import Database
-from storage.models import OPEN_STATES, Task
+from storage.models import ENDED_STATES, Task
 from storage.outbox import Outbox
 from storage.rows import values
-from storage.schema import batches, reposts, tasks
+from storage.schema import batches, found_in_state, reposts, tasks
 from storage.transactions import Transaction
-
-_OVER: Final = tasks.c.state.not_in(OPEN_STATES)
-"""The task is closed or cancelled. Matched so that SQLite finds the few due ones by the index of `sync_at`; by "is one
-of", it reads all that are over."""
 
 
 class CurationStore:
@@ -33,7 +29,7 @@ class CurationStore:
             key=lambda task: tasks.c.id == task.id,
             select=sa.select(tasks),
             read=Task,
-            condition=_OVER,
+            condition=found_in_state(*ENDED_STATES),
             guild=tasks.c.guild_id,
         )
 

@@ -16,9 +16,9 @@ from typing import Any, Final, TypeAlias
 
 import sqlalchemy as sa
 
-from storage.models import OPEN_STATES, CreateState, TaskState
+from storage.models import ENDED_STATES, OPEN_STATES, CreateState, TaskState
 from storage.prepared import Prepared
-from storage.schema import creates, tasks
+from storage.schema import creates, found_in_state, tasks
 from storage.shards import Shards, within
 
 Moment: TypeAlias = int | sa.BindParameter[int]
@@ -38,15 +38,13 @@ FURTHER: Final = sa.and_(
 )
 """The task wants a further create: its first one was accepted, and its asker still wants the pictures posted."""
 FURTHER_BY_TIME: Final = sa.and_(
-    tasks.c.state.not_in([state for state in TaskState if state is not TaskState.GENERATING]),
+    found_in_state(TaskState.GENERATING),
     tasks.c.withheld_at.is_(None),
     tasks.c.removed_at.is_(None),
 )
-"""Together with a bound of `next_create_at`: `FURTHER`. The state is matched so that SQLite finds these few tasks by
-the index of `next_create_at` and does not read all generating ones."""
-IN_QUESTION: Final = sa.and_(tasks.c.claimed_job_id >= "", tasks.c.state.not_in(OPEN_STATES))
-"""The task is closed, but a callback says that its create was accepted. Matched so that SQLite finds these few tasks by
-the index of `claimed_job_id` and does not read all closed ones."""
+"""Together with a bound of `next_create_at`: `FURTHER`."""
+IN_QUESTION: Final = sa.and_(tasks.c.claimed_job_id >= "", found_in_state(*ENDED_STATES))
+"""The task is closed, but a callback says that its create was accepted."""
 RISKY: Final = sa.or_(sa.and_(QUEUED, sa.not_(PREPARED)), tasks.c.state == TaskState.SETTLED)
 """Work that processes bytes from outside (attachments, results) and may kill the process: its attempts are counted."""
 UNDER_WAY: Final = creates.c.state.in_([CreateState.SENT, CreateState.TAKEN, CreateState.UNCONFIRMED])

@@ -18,18 +18,14 @@ from storage.curation import sync_messages
 from storage.database import Database
 from storage.models import LATE_PARTS, OutcomePart, Picture, Route, Task, TaskState
 from storage.rows import values
-from storage.schema import outcome_parts, pictures, tasks
+from storage.schema import found_in_state, outcome_parts, pictures, tasks
 from storage.shards import Shards, within
 from storage.transactions import Transaction
 from storage.transitions import write_event
 
 NONCE_BYTES: Final = 9
-FREE: Final = sa.and_(
-    tasks.c.owner.is_(None),
-    tasks.c.state.not_in([state for state in TaskState if state not in (TaskState.SETTLED, TaskState.CLOSED)]),
-)
-"""The task is settled or closed and no worker is delivering the outcome, so its pictures and parts may change. Matched
-so that SQLite begins with the few due pictures; by "is one of", it begins with all closed tasks."""
+FREE: Final = sa.and_(tasks.c.owner.is_(None), found_in_state(TaskState.SETTLED, TaskState.CLOSED))
+"""The task is settled or closed and no worker is delivering the outcome, so its pictures and parts may change."""
 
 
 class LatePictureStore:

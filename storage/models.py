@@ -43,6 +43,7 @@ MOVES: Final[Mapping[TaskState, frozenset[TaskState]]] = {
 }
 
 OPEN_STATES: Final = frozenset({TaskState.QUEUED, TaskState.SUBMITTING, TaskState.GENERATING, TaskState.SETTLED})
+ENDED_STATES: Final = frozenset(TaskState) - OPEN_STATES
 
 
 UNCONFIRMED: Final = "unconfirmed"

@@ -531,3 +531,9 @@ processes = sa.Table(
     sa.Column("started_at", sa.BigInteger, nullable=False),
     sa.Column("seen_at", sa.BigInteger, nullable=False),
 )
+
+
+def found_in_state(*states: TaskState) -> sa.ColumnElement[bool]:
+    """Match the tasks in these states among those that another condition finds by its index. By "is one of", SQLite
+    would find them by the index of `state` and read all that are in these states, such as all closed ones."""
+    return tasks.c.state.not_in([state for state in TaskState if state not in states])

@@ -17,7 +17,7 @@ import sqlalchemy as sa
 
 from storage.card_facts import KEPT_BATCH
 from storage.database import Database
-from storage.models import OPEN_STATES, CreateState, TaskState
+from storage.models import ENDED_STATES, OPEN_STATES, CreateState, TaskState
 from storage.reports import UNDECIDED
 from storage.schema import batches, creates, pictures, report_cases, reposts, tasks
 
@@ -148,7 +148,7 @@ def _still_open() -> sa.Select[Any]:
 
 
 def _ended() -> sa.Select[Any]:
-    over = tasks.c.state.in_(frozenset(TaskState) - OPEN_STATES)
+    over = tasks.c.state.in_(ENDED_STATES)
     return sa.select(tasks.c.state, sa.func.count().label("tasks")).where(over).group_by(tasks.c.state)
 
 

@@ -38,8 +38,6 @@ BUSY_SECONDS: Final = 0.25
 GRACE_SECONDS: Final = 8.0
 """Time that running steps of tasks have after `stop`: enough for a create in flight and the database write that follows
 it."""
-ENDED: Final = frozenset({TaskState.CLOSED, TaskState.CANCELLED})
-"""States after which a task waits for nothing, unless a callback has put its create in question."""
 
 log = structlog.get_logger(__name__)
 
@@ -199,7 +197,7 @@ class DueTasks:
         elif moved.state is TaskState.QUEUED and moved.prepared_at is not None:
             self.turns.changed()
             self._wake_at(moved.due_at)
-        elif moved.state not in ENDED or moved.claimed_job_id is not None:
+        elif moved.open or moved.claimed_job_id is not None:
             due = moved.due_at if moved.next_create_at is None else min(moved.due_at, moved.next_create_at)
             self._wake_at(due)
 
