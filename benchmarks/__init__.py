@@ -7,6 +7,7 @@ notice.py       from "done" at the image API until the bot notices, and the poll
 times.py        distributions of generation times, and the cost of a polling schedule
 optimum.py      the best possible polling schedule
 store.py        submits and state changes on SQLite
+shared_store.py the same of several processes on PostgreSQL
 hold.py         many tasks in flight in one process
 acknowledge.py  from a command to its first answer
 bare.py         the floor of `acknowledge` and `start`: a bot that only answers

@@ -10,13 +10,14 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any, Final
 
-from benchmarks import acknowledge, hold, hostile, memory, notice, processes, rush, start, store, tell
+from benchmarks import acknowledge, hold, hostile, memory, notice, processes, rush, shared_store, start, store, tell
 from benchmarks.engines import comparison
 from benchmarks.results import Table, machine
 
 BENCHMARKS: Final[dict[str, Callable[[bool], Coroutine[Any, Any, list[Table]]]]] = {
     "notice": notice.measure,
     "store": store.measure,
+    "shared-store": shared_store.measure,
     "hold": hold.measure,
     "acknowledge": acknowledge.measure,
     "tell": tell.measure,
