@@ -71,6 +71,8 @@ class DueTasks:
         self._woken = asyncio.Event()
         self._room_at: int | None = None
         """When (ms) the window of creates has room, if it was full at the last look."""
+        self._is_full = False
+        """Whether the last claim took as many tasks as there was room for, so that due ones may be left."""
         self._stopping = False
         self.turns = CreateTurns(stores=stores, membership=membership, policy=policy, clock=clock)
         self.creates = BegunCreates(
@@ -167,11 +169,9 @@ class DueTasks:
     def _until_next(self, work: DueWork, begun: int) -> float:
         """Return for how many seconds there is nothing to do after work was started, `begun` creates among it. A step
         that ends also ends the pause; it is shorter if something due may be left."""
-        if (
-            (work.own_creates and begun < work.creates)
-            or not self._quarantine.open
-            or len(self._busy) >= PUSHES_AT_ONCE
-        ):
+        if self._is_full and len(self._busy) < PUSHES_AT_ONCE:
+            return 0.0
+        if (work.own_creates and begun < work.creates) or not self._quarantine.open or self._is_full:
             return BUSY_SECONDS
         return IDLE_SECONDS if work.next_after is None else max(0.0, (work.next_after - self._clock()) / 1000)
 
@@ -231,6 +231,7 @@ class DueTasks:
         if not self.creates.are_certain:
             return (), await self._claim_stored()
         due = await self._claim_due(work, room)
+        self._is_full = len(due) >= room
         self._begun([task for task in due if task.attempts])
         most = min(room - len(due), work.room, work.creates) if work.own_creates and self._quarantine.open else 0
         if not most and not is_left:
@@ -300,7 +301,7 @@ class DueTasks:
                 task=task.id,
             )
         finally:
-            was_held_back = not self._quarantine.open or len(self._busy) >= PUSHES_AT_ONCE
+            was_held_back = not self._quarantine.open or self._is_full
             self._busy.discard(task.id)
             self._quarantine.end((TASK, task.id))
             self._lifecycle.submission.left(task.id)

@@ -608,3 +608,48 @@ async def running(world: EngineWorld) -> AsyncIterator[None]:
 
 async def _is_created(world: EngineWorld) -> bool:
     return bool(world.api.created)
+
+
+async def test_tasks_that_a_claim_had_no_room_for_are_claimed_although_steps_end_during_the_next_claim(
+    world: EngineWorld, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Four tasks are due, and two may be advanced at once. The first step ends before the second claim, and the second
+    step during it."""
+    world.api.seconds = 3600
+    tasks = [await world.ask() for _ in range(4)]
+    while [(await world.now(task)).state for task in tasks] != [TaskState.GENERATING] * 4:
+        await world.work(1)
+    world.clock.turn(600)
+    before = len(world.api.asked)
+    answers = [asyncio.Event() for _ in tasks]
+    for constant, value in (("PUSHES_AT_ONCE", 2), ("IDLE_SECONDS", 600.0), ("BUSY_SECONDS", 600.0)):
+        monkeypatch.setattr(due_tasks, constant, value)
+    record, claims = world.api.record, 0
+
+    async def slow(job_id: str, form: str = "") -> Record:
+        said = await record(job_id, form)
+        await answers[len(world.api.asked) - before - 1].wait()
+        return said
+
+    async def claimed() -> None:
+        nonlocal claims
+        claims += 1
+        if claims == 1:
+            answers[0].set()
+        if claims == 2:
+            for answer in answers:
+                answer.set()
+            await eventually(no_step_runs)
+
+    async def no_step_runs() -> bool:
+        return not world.engine._tasks._busy
+
+    async def all_are_polled() -> bool:
+        return len(world.api.asked) - before == 4
+
+    world.api.record = slow  # type: ignore[method-assign]  # slow answers
+    await world.restart_with(Meanwhile(world.stores.claims, "claim", claimed, times=9))
+    running = asyncio.create_task(world.engine.run())
+    await eventually(all_are_polled)
+    world.engine.stop()
+    await running
