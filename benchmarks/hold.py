@@ -21,7 +21,7 @@ from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 from statistics import median
-from typing import Any, Final, Unpack
+from typing import Any, Final
 
 import sqlalchemy as sa
 
@@ -36,11 +36,12 @@ from bot.imaging.processes import WorkerThreads
 from storage.catalogue import DEFAULT, WireForm
 from storage.database import Database
 from storage.migrations import migrate
-from storage.models import Changes, Reference, Task, TaskState, new_id
+from storage.models import Reference, Task, TaskState, new_id
 from storage.pictures import PictureStore
+from storage.polls import PollStore
 from storage.schema import tasks as table
 from storage.stores import Stores
-from storage.tasks import FRESH, ORIGIN, REQUEST, TaskStore
+from storage.tasks import FRESH, ORIGIN, REQUEST
 from tests.worlds.stand_in_discord import StandInDiscord
 
 ANSWER_SECONDS: Final = 0.1
@@ -75,29 +76,29 @@ async def _apart(case: str, size: int, seconds: float, *, history: int = 0) -> R
     return row
 
 
-class Observed(TaskStore):
+class Observed(PollStore):
     """Records when each task is due."""
 
     def __init__(self, database: Database) -> None:
         super().__init__(database)
         self.due: dict[str, int] = {}
 
-    async def change(self, task: Task, **changes: Unpack[Changes]) -> Task:
-        changed = await super().change(task, **changes)
-        self.due[changed.job_id or ""] = changed.due_at
-        return changed
+    async def store(self, task: Task, **poll: Any) -> Task:
+        stored = await super().store(task, **poll)
+        self.due[stored.job_id or ""] = stored.due_at
+        return stored
 
 
 class Slow:
     """An image API whose tasks never finish."""
 
-    def __init__(self, tasks: Observed) -> None:
-        self._tasks = tasks
+    def __init__(self, polls: Observed) -> None:
+        self._polls = polls
         self.late_ms: list[int] = []
         self.asked = asyncio.Condition()
 
     async def record(self, job_id: str, form: str = WireForm.FOUR_O) -> Record:
-        self.late_ms.append(now_ms() - self._tasks.due[job_id])
+        self.late_ms.append(now_ms() - self._polls.due[job_id])
         async with self.asked:
             self.asked.notify_all()
         await asyncio.sleep(ANSWER_SECONDS)
@@ -131,7 +132,7 @@ async def no_reference(reference: Reference) -> bytes:
     raise AssertionError("there are no references")
 
 
-async def _fill(database: Database, tasks: Observed, number: int, *, due_now: bool, history: int) -> None:
+async def _fill(database: Database, polls: Observed, number: int, *, due_now: bool, history: int) -> None:
     """Insert `history` closed rows, then `number` rows in flight, the newest created just now."""
     before, over = now_ms(), {"state": TaskState.CLOSED, "settled_at": now_ms(), "closed_at": now_ms()}
     closed = [_row(number + index, before, due_now=False) | over for index in range(history)]
@@ -140,7 +141,7 @@ async def _fill(database: Database, tasks: Observed, number: int, *, due_now: bo
             await connection.execute(sa.insert(table), closed)
         now = now_ms()
         rows = [_row(index, now, due_now=due_now) for index in range(number)]
-        tasks.due = {row["job_id"]: row["due_at"] for row in rows}
+        polls.due = {row["job_id"]: row["due_at"] for row in rows}
         await connection.execute(sa.insert(table), rows)
 
 
@@ -167,11 +168,11 @@ async def _hold(case: str, number: int, seconds: float, history: int) -> Row:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
         database = await stack.enter_async_context(Database.open(f"sqlite+aiosqlite:///{folder / 'atelier.db'}"))
         await migrate(database)
-        tasks = Observed(database)
-        await _fill(database, tasks, number, due_now=case == "resume", history=history)
-        api = Slow(tasks)
+        polls = Observed(database)
+        await _fill(database, polls, number, due_now=case == "resume", history=history)
+        api = Slow(polls)
         engine = Engine(
-            stores=replace(Stores.on(database), tasks=tasks),
+            stores=replace(Stores.on(database), polls=polls),
             picture_store=PictureStore.open(str(folder / "pictures")),
             api=api,
             delivery=Blank(),

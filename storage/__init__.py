@@ -11,6 +11,7 @@ migrations/       bring a database of any version to `schema`
 stores.py         all stores of one database
 tasks.py          tasks: add, read, move, settle
 claims.py         claim due tasks for a worker, under a lease
+polls.py          polls without an outcome, those of one moment stored together
 due_work.py       what a process can do now, and when there will be more to do
 queue.py          which tasks wait, and in which order creates begin
 creates.py        creates, stored before they are sent, and their callbacks

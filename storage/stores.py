@@ -20,6 +20,7 @@ from storage.key_values import KeyValueStore
 from storage.late_pictures import LatePictureStore
 from storage.parts import PartStore
 from storage.personal_data import PersonalDataStore
+from storage.polls import PollStore
 from storage.preferences import PreferenceStore
 from storage.processes import ProcessStore
 from storage.queue import QueueStore
@@ -40,6 +41,7 @@ from storage.undelivered_batches import UndeliveredBatchStore
 class Stores:
     tasks: TaskStore
     claims: ClaimStore
+    polls: PollStore
     due_work: DueWorkStore
     queue: QueueStore
     card_facts: CardFactStore
@@ -72,6 +74,7 @@ class Stores:
         return cls(
             tasks=TaskStore(database),
             claims=ClaimStore(database),
+            polls=PollStore(database),
             due_work=DueWorkStore(database),
             queue=QueueStore(database),
             card_facts=CardFactStore(database),

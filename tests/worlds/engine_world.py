@@ -40,6 +40,7 @@ DEADLY = (
     *(
         "tasks",
         "claims",
+        "polls",
         "due_work",
         "queue",
         "card_facts",

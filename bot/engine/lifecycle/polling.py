@@ -82,7 +82,9 @@ class Polling:
         failures, now = task.failures + 1, self._clock()
         due = now + int(schedule.backoff(failures) * 1000)
         overdue = self._overdue(task, elapsed)
-        return await self._stores.tasks.change(task, failures=failures, overdue_notified_at=overdue, **released(due))
+        return await self._stores.polls.store(
+            task, failures=failures, progress=task.progress, overdue_notified_at=overdue, due_at=due
+        )
 
     async def _running(self, task: Task, record: Record) -> Task:
         elapsed = await self._elapsed(task)
@@ -93,9 +95,8 @@ class Polling:
         shown = max(task.progress, record.progress, schedule.progress(seconds, durations))
         wait = schedule.next_poll(seconds, durations, poll_cost=await self._reliability.poll_cost())
         due = now + int(wait * 1000)
-        return await self._stores.tasks.change(
-            task, progress=shown, overdue_notified_at=self._overdue(task, elapsed), failures=0, **released(due)
-        )
+        overdue = self._overdue(task, elapsed)
+        return await self._stores.polls.store(task, failures=0, progress=shown, overdue_notified_at=overdue, due_at=due)
 
     async def _succeeded(self, task: Task, record: Record) -> Task:
         now = self._clock()
