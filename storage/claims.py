@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Collection, Sequence
-from typing import Any
+from typing import Any, Final
 
 import sqlalchemy as sa
+from sqlalchemy.sql.dml import ReturningUpdate
 
 from storage import fair_queue
 from storage.database import Database
 from storage.models import Task, TaskState
+from storage.prepared import Prepared
 from storage.rows import values
 from storage.schema import tasks
 from storage.shards import Shards
+
+KEPT_STATEMENTS: Final = 16
+"""Sets of shards whose statements are kept: a process has others when one joins or is gone."""
 
 
 class ClaimStore:
@@ -39,14 +45,11 @@ class ClaimStore:
         (unprepared and settled tasks), an attempt is counted with the claim, before the work begins; without `risky`,
         such work is not claimed. If another process died during it, only `claim_suspects` claims it.
         """
-        claimable = fair_queue.claimable(now, owner, risky=risky, shards=shards)
-        due = claimable.limit(limit).with_for_update(skip_locked=True)
-        if except_ids:
-            due = due.where(tasks.c.id.not_in(except_ids))
+        due = {"now": now, "owner": owner, "most": limit, "except": dict.fromkeys(except_ids)}
         async with self._database.write() as connection:
-            ids = (await connection.execute(due)).scalars().all()
-            taken = sa.update(tasks).where(tasks.c.id.in_(ids)).values(_taken(owner, now + lease_ms))
-            claimed = values(Task, await connection.execute(taken.returning(tasks))) if ids else ()
+            ids = {task_id: None for (task_id,) in await _due(shards, risky=risky).rows(connection, due)}
+            taken = {"ids": ids, "by": owner, "until": now + lease_ms}
+            claimed = await TAKE.values(Task, connection, taken) if ids else ()
         return tuple(sorted(claimed, key=lambda task: (task.due_at, task.id)))
 
     async def suspects(self, *, now: int) -> tuple[tuple[str, int], ...]:
@@ -62,9 +65,9 @@ class ClaimStore:
     ) -> tuple[Task, ...]:
         """Claim those of these tasks that `suspects` would still return, and count the attempt."""
         these = sa.and_(tasks.c.id.in_(task_ids), fair_queue.suspects(now))
-        taken = sa.update(tasks).where(these).values(_taken(owner, now + lease_ms))
         async with self._database.write() as connection:
-            return values(Task, await connection.execute(taken.returning(tasks)))
+            taken = await connection.execute(_take(these), {"by": owner, "until": now + lease_ms})
+            return values(Task, taken)
 
     async def uncount_attempts(self, owner: str) -> None:
         """Uncount the current attempts of this owner, whose process stops in order: interrupted work must not look like
@@ -112,9 +115,25 @@ class ClaimStore:
             return (await connection.execute(statement)).rowcount
 
 
-def _taken(owner: str, lease_until: int) -> dict[str, Any]:
-    """Return the columns of a claim. Only work that may kill the process (`RISKY`) counts as an attempt. A second claim
-    by the same owner, which could not release the task, is not counted again."""
+@functools.lru_cache(maxsize=KEPT_STATEMENTS)
+def _due(shards: Shards | None, *, risky: bool) -> Prepared:
+    now, owner = sa.bindparam("now", type_=sa.BigInteger), sa.bindparam("owner", type_=sa.Text)
+    due = fair_queue.claimable(now, owner, risky=risky, shards=shards).where(tasks.c.id.not_in(_keys("except")))
+    return Prepared(due.limit(sa.bindparam("most", type_=sa.Integer)).with_for_update(skip_locked=True))
+
+
+def _keys(name: str) -> sa.Select[str]:
+    """Select the keys of the parameter: a statement with a list of values would have to be compiled for each length."""
+    return sa.select(sa.func.json_each(sa.bindparam(name, type_=sa.JSON)).table_valued("key").c.key)
+
+
+def _take(which: sa.ColumnElement[bool]) -> ReturningUpdate[Any]:
+    """Claim these tasks. Only work that may kill the process (`RISKY`) counts as an attempt. A second claim by the same
+    owner, which could not release the task, is not counted again."""
+    owner, until = sa.bindparam("by", type_=sa.Text), sa.bindparam("until", type_=sa.BigInteger)
     counted = sa.and_(fair_queue.RISKY, tasks.c.owner.is_distinct_from(owner))
     attempts = sa.case((counted, tasks.c.attempts + 1), else_=tasks.c.attempts)
-    return {"owner": owner, "lease_until": lease_until, "attempts": attempts}
+    return sa.update(tasks).where(which).values(owner=owner, lease_until=until, attempts=attempts).returning(tasks)
+
+
+TAKE: Final = Prepared(_take(tasks.c.id.in_(_keys("ids"))))

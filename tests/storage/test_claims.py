@@ -54,6 +54,12 @@ async def test_a_claim_takes_the_longest_due_first_and_nothing_early(stores: Sto
     assert await claimed_by(stores, "one", now=NOW + 2) == []
 
 
+async def test_a_claim_leaves_out_tasks_on_which_the_process_still_works(stores: Stores) -> None:
+    ids = [(await stored(stores, now=NOW + offset)).id for offset in range(4)]
+    claimed = await stores.claims.claim("one", now=NOW + 4, lease_ms=LEASE, limit=2, except_ids={ids[0], ids[2]})
+    assert [task.id for task in claimed] == [ids[1], ids[3]]
+
+
 async def test_a_claim_says_whose_it_is_and_until_when(stores: Stores) -> None:
     await stored(stores)
     (task,) = await stores.claims.claim("one", now=NOW, lease_ms=LEASE, limit=1)
