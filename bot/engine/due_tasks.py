@@ -126,6 +126,7 @@ class DueTasks:
     async def step(self) -> None:
         """Advance the tasks that are due by one step, and wait until all of it is done."""
         due, begun = await self.claim(await self.look())
+        await self._read_card_facts(due)
         await asyncio.gather(*[self.push(task) for task in (*due, *begun)])
 
     async def renew_leases(self) -> None:
@@ -154,6 +155,7 @@ class DueTasks:
             push = asyncio.create_task(self.push(task))
             self._pushes.add(push)
             push.add_done_callback(self._pushes.discard)
+        await self._read_card_facts(due)
         if due or begun:
             seconds = self._until_next(work, len(begun))
         else:
@@ -283,6 +285,13 @@ class DueTasks:
         return True
 
     # Steps
+
+    async def _read_card_facts(self, claimed: Sequence[Task]) -> None:
+        """Read what the cards of the claimed tasks show, together and mostly before the first answer about them."""
+        try:
+            await self._cards.know(claimed)
+        except Exception:
+            log.exception("reading what cards show failed: it is read for each card when the card changes")
 
     async def push(self, task: Task) -> None:
         """Advance a claimed task. This runs in an asyncio task of its own, so that every line logged during the work

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -18,7 +19,7 @@ from bot.errors import (
     Unreachable,
 )
 from bot.process import counters
-from storage.card_facts import CardFacts, CardFactStore
+from storage.card_facts import CardFacts, CardFactStore, Offered
 from storage.models import Task, TaskState
 from tests.worlds.engine_world import EngineWorld, open_engine_world, png
 
@@ -218,7 +219,43 @@ async def test_a_poll_that_changes_nothing_on_the_card_neither_reads_nor_shows_i
     await world.work(1000)
     assert len(world.api.asked) - polls > 4
     assert [card.task.id for card in world.discord.shown] == [task.id]  # at the first poll after the start
-    assert read.calls == 1
+    assert read.calls == ["offered"]
+
+
+async def test_what_the_cards_of_tasks_show_that_are_polled_first_after_a_start_is_read_together(
+    world: EngineWorld,
+) -> None:
+    world.api.seconds = 3 * 3600
+    pictured = await world.ask(references=(world.attach("a.png", png()),))
+    others = [await world.ask(asker_id=asker) for asker in (7, 8)]
+    await world.work(60)
+    read = Counted(world.stores.card_facts)
+    world.wrap = lambda part: read if part is world.stores.card_facts else part
+    await world.restart()
+    world.discord.shown.clear()
+    read.calls.clear()
+    world.clock.turn(600)
+    await world.engine.step()
+    assert read.calls == ["offered"]
+    assert {card.task.id: len(card.references) for card in world.discord.shown} == {
+        pictured.id: 1,
+        **{task.id: 0 for task in others},
+    }
+
+
+async def test_a_read_for_many_cards_that_fails_is_done_for_each_card(world: EngineWorld) -> None:
+    world.api.seconds = 3 * 3600
+    task = await world.ask(references=(world.attach("a.png", png()),))
+    await world.work(60)
+    read = Counted(world.stores.card_facts, fails=True)
+    world.wrap = lambda part: read if part is world.stores.card_facts else part
+    await world.restart()
+    world.discord.shown.clear()
+    world.clock.turn(600)
+    with capture_logs() as logged:
+        await world.engine.step()
+    assert [(card.task.id, len(card.references)) for card in world.discord.shown] == [(task.id, 1)]
+    assert [line["log_level"] for line in logged if "reading what cards show failed" in line["event"]] == ["error"]
 
 
 async def test_the_card_is_shown_at_each_poll_that_changes_it(world: EngineWorld) -> None:
@@ -236,12 +273,19 @@ async def test_the_card_is_shown_at_each_poll_that_changes_it(world: EngineWorld
 
 
 class Counted:
-    """A store whose reads are counted."""
+    """A store whose reads are counted. With `fails`, the reads for several cards fail."""
 
-    def __init__(self, store: CardFactStore) -> None:
+    def __init__(self, store: CardFactStore, *, fails: bool = False) -> None:
         self._store = store
-        self.calls = 0
+        self._fails = fails
+        self.calls: list[str] = []
 
     async def of(self, task: Task) -> CardFacts:
-        self.calls += 1
+        self.calls.append("of")
         return await self._store.of(task)
+
+    async def offered(self, asker_ids: Iterable[int]) -> Mapping[int, Offered]:
+        self.calls.append("offered")
+        if self._fails:
+            raise OSError("the disk is busy")
+        return await self._store.offered(asker_ids)

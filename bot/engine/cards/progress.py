@@ -3,7 +3,7 @@ which decides when to edit the message."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import timedelta
 from typing import Final, Protocol
@@ -61,8 +61,8 @@ class ProgressCards:
         self._looks: dict[str, int] = {}
         """`_look` of the last card that was shown after a poll, by id of the task."""
         self._begun: dict[str, CardFacts] = {}
-        """What the cards of tasks in work show, by id of the task, as read when the create began. `show_waiting` reads
-        again what may change."""
+        """What the cards of tasks in work show, by id of the task, as read when the create began or, in an earlier
+        process, when the task was claimed first. `show_waiting` reads again what may change."""
 
         self._shown: dict[str, tuple[Reference, ...]] = {}
         """Input pictures, by id of the task, as read for the last `show_waiting`: those of a prepared task stay."""
@@ -100,6 +100,18 @@ class ProgressCards:
             self._begun.clear()
         self._begun[task.id] = facts
         self.durations.know(task, with_pictures=bool(facts.references))
+
+    async def know(self, claimed: Iterable[Task]) -> None:
+        """Read together, and remember, what the cards of those of these tasks show that generate since an earlier
+        process."""
+        unknown = [task for task in claimed if task.state is TaskState.GENERATING and task.id not in self._begun]
+        if not unknown:
+            return
+        offered = await self._stores.card_facts.offered({task.asker_id for task in unknown})
+        references = await self._stores.references.of_tasks([task.id for task in unknown])
+        for task in unknown:
+            kept = offered.get(task.asker_id, Offered())
+            self.remember(task, _facts(references.get(task.id, ()), kept))
 
     async def advanced(self, before: Task, after: Task) -> None:
         """Update the card after a step of the task; not once it is closed, when its card is gone. After a poll without
@@ -173,12 +185,7 @@ class ProgressCards:
         self._shown = known | {task_id: read.get(task_id, ()) for task_id in unread}
         for task in carded:
             kept = offered.get(task.asker_id, Offered())
-            facts = CardFacts(
-                place=places.get(task.id),
-                references=self._shown[task.id],
-                undelivered=kept.tasks,
-                undelivered_batches=kept.batches,
-            )
+            facts = _facts(self._shown[task.id], kept, place=places.get(task.id))
             if (held := self._begun.get(task.id)) is not None:  # its create may have begun since `begun` was read
                 self._begun[task.id] = replace(facts, references=held.references)
             self._delivery.cards.show(self.made(task, facts))
@@ -204,6 +211,10 @@ class ProgressCards:
             back=self._back.get(task.id) is _phase(task),
             leaving=self._is_leaving(task),
         )
+
+
+def _facts(references: tuple[Reference, ...], offered: Offered, *, place: int | None = None) -> CardFacts:
+    return CardFacts(place=place, references=references, undelivered=offered.tasks, undelivered_batches=offered.batches)
 
 
 def _waits_for_look(task: Task, references: Sequence[Reference], now: int) -> bool:
