@@ -97,6 +97,18 @@ async def test_a_restart_knows_how_long_each_model_took(world: EngineWorld) -> N
     assert expected(world, "z-image") == learnt > unlearnt + 30
 
 
+async def test_what_is_known_of_a_model_is_the_same_value_for_each_poll_until_a_picture_is_made(
+    world: EngineWorld,
+) -> None:
+    known = world.engine._durations
+    before = known.of("4o", with_pictures=False)
+    for model in ("4o", "no longer in the catalogue"):
+        assert known.of(model, with_pictures=False) is known.of(model, with_pictures=False)
+    await world.ask(model="4o")
+    await world.work(60)
+    assert known.of("4o", with_pictures=False) != before
+
+
 async def test_a_record_that_is_not_there_yet_is_waited_for(world: EngineWorld) -> None:
     world.api.next_record = [Record(status=RecordStatus.MISSING)] * 2
     task = await world.ask()

@@ -157,3 +157,9 @@ def test_half_of_the_tasks_remain_longer_at_the_start() -> None:
 def test_the_distance_doubles_up_to_five_minutes() -> None:
     assert [backoff(failures) for failures in (1, 2, 3)] == [2, 4, 8]
     assert backoff(1000) == 300
+
+
+def test_equal_durations_share_what_is_remembered_and_others_do_not() -> None:
+    first, second, other = (Durations(prior_seconds=77.0, recent=(5.0, last)) for last in (6.0, 6.0, 7.0))
+    assert (hash(first), first) == (hash(second), second)
+    assert (hash(first) == hash(other), first == other) == (False, False)

@@ -22,7 +22,7 @@ class LearnedDurations:
         self._stores = stores
         self._asked: set[str] = set()
         """Models whose durations were asked for since the last `refresh`."""
-        self._recent: dict[tuple[str, bool], tuple[float, ...]] = {}
+        self._known: dict[tuple[str, bool], Durations] = {}
         """By model, and whether there were input pictures."""
         self._pictured: dict[str, bool] = {}
         """Whether a task has input pictures, by its id, of the last tasks that were asked about."""
@@ -32,7 +32,7 @@ class LearnedDurations:
         for model in models or MODELS:
             for with_pictures in (False, True):
                 recent = await self._stores.queue.recent_seconds(model, with_pictures=with_pictures)
-                self._recent[model, with_pictures] = recent
+                self._known[model, with_pictures] = _durations(model, recent, with_pictures=with_pictures)
 
     async def succeeded(self, task: Task) -> None:
         """Learn how long the pictures took of a task that was just settled with pictures. For a single create this
@@ -41,8 +41,9 @@ class LearnedDurations:
             await self.learn(task.model)
         elif task.generating_at is not None and task.settled_at is not None:
             seconds = (task.settled_at - task.generating_at) / 1000
-            kind = task.model, await self.is_pictured(task)
-            self._recent[kind] = (seconds, *self._recent.get(kind, ()))[:RECENT]
+            with_pictures = await self.is_pictured(task)
+            recent = (seconds, *self.of(task.model, with_pictures=with_pictures).recent)[:RECENT]
+            self._known[task.model, with_pictures] = _durations(task.model, recent, with_pictures=with_pictures)
 
     async def refresh(self) -> None:
         """Learn what other processes on the database have stored, of the models that were asked for since the last
@@ -55,8 +56,10 @@ class LearnedDurations:
     def of(self, model: str, *, with_pictures: bool) -> Durations:
         """Return what is known of the model. One that is no longer in the catalogue has the prior of the default."""
         self._asked.add(model)
-        prior = MODELS.get(model, DEFAULT).usual_seconds[with_pictures]
-        return Durations(prior_seconds=prior, recent=self._recent.get((model, with_pictures), ()))
+        kind = model, with_pictures
+        if kind not in self._known:
+            self._known[kind] = _durations(model, (), with_pictures=with_pictures)
+        return self._known[kind]
 
     async def of_task(self, task: Task) -> Durations:
         """Return what is known of the model of the task, with its kind of request."""
@@ -73,3 +76,7 @@ class LearnedDurations:
         if len(self._pictured) >= MOST_TASKS:
             self._pictured.clear()
         self._pictured[task.id] = with_pictures
+
+
+def _durations(model: str, recent: tuple[float, ...], *, with_pictures: bool) -> Durations:
+    return Durations(prior_seconds=MODELS.get(model, DEFAULT).usual_seconds[with_pictures], recent=recent)

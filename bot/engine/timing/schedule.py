@@ -12,7 +12,7 @@ import math
 from bisect import bisect_left
 from collections import defaultdict
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import timedelta
 from functools import cache, lru_cache
 from operator import neg
@@ -70,6 +70,14 @@ class Durations:
     """Median that is assumed until durations are known."""
     recent: tuple[float, ...] = ()
     """The last durations, newest first."""
+    _hash: int = field(init=False, repr=False, compare=False)
+    """Computed once: the functions below look up what they remember by it, several times with each poll."""
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "_hash", hash((self.prior_seconds, self.recent)))
+
+    def __hash__(self) -> int:
+        return self._hash
 
 
 def late_retry_ms(tries: int) -> int:
