@@ -90,16 +90,17 @@ class PollStore:
 def _store() -> Prepared:
     """Update each of the `polls`, by the id of its task, whose row has the state and the owner it was read with. Rows
     that another transaction has locked are left out, so that two such statements cannot wait for each other."""
-    poll = sa.func.json_each(sa.bindparam("polls", type_=sa.JSON)).table_valued("key", "value").alias("poll")
+    given_polls = sa.func.json_each(sa.bindparam("polls", type_=sa.JSON))
+    poll = given_polls.table_valued("key", sa.column("value", sa.JSON)).alias("poll")
 
     def given(name: str, kind: sa.types.TypeEngine[Any]) -> sa.ColumnElement[Any]:
-        return sa.cast(poll.c.value.op("->>")(sa.literal_column(f"'{name}'")), kind)
+        return sa.cast(poll.c.value[name].as_string(), kind)
 
     unmoved = tasks.c.due_at == given("as_due", sa.BigInteger())
     changed = {
         "due_at": sa.case((unmoved, given("due_at", sa.BigInteger())), else_=tasks.c.due_at),
         "failures": given("failures", sa.Integer()),
-        "progress": given("progress", sa.Float()),
+        "progress": poll.c.value["progress"].as_float(),
         "overdue_notified_at": given("overdue_notified_at", sa.BigInteger()),
     }
     as_read = (
