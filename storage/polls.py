@@ -13,13 +13,11 @@ import sqlalchemy as sa
 from storage.database import Database
 from storage.models import Task, TaskState, released
 from storage.prepared import Prepared
-from storage.schema import tasks
+from storage.schema import found_in_state, tasks
 from storage.transitions import compare_and_set
 
 MOST_TOGETHER: Final = 200
 """Polls of one statement, which blocks the event loop on SQLite: about 10 ms."""
-OTHER_STATES: Final = [state for state in TaskState if state is not TaskState.GENERATING]
-"""Matched so that SQLite finds each task by its id and does not read all generating ones by the index of the state."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,7 +104,7 @@ def _store() -> Prepared:
     as_read = (
         sa.select(tasks.c.id, *[value.label(name) for name, value in changed.items()])
         .join_from(poll, tasks, tasks.c.id == poll.c.key)
-        .where(tasks.c.state.not_in(OTHER_STATES), tasks.c.owner.is_not_distinct_from(given("owner", sa.Text())))
+        .where(found_in_state(TaskState.GENERATING), tasks.c.owner.is_not_distinct_from(given("owner", sa.Text())))
         .with_for_update(skip_locked=True, of=tasks)
         .cte("as_read")
     )
