@@ -91,7 +91,16 @@ class CardFactStore:
 
 
 async def card_facts(connection: Transaction, task: Task) -> CardFacts:
+    """Return the facts of any task. Of a prepared one in the queue, the place takes most of the time."""
     return _card(_sorted(await _facts_of(task).rows(connection, {"of": task.id, "asker": task.asker_id})))
+
+
+async def plain_facts(connection: Transaction, task: Task) -> CardFacts:
+    """Return the facts of a task without input pictures that is queued and prepared, in less time than `card_facts`
+    if sums tell the place."""
+    given = {"of": task.id, "asker": task.asker_id, "at": task.created_at, "wanted": task.creates_wanted}
+    facts = _card(_sorted(await PLAIN.rows(connection, given)))
+    return facts if facts.place else await card_facts(connection, task)
 
 
 def _sorted(found: Sequence[Sequence[Any]]) -> Sequence[Sequence[Any]]:
@@ -131,7 +140,7 @@ def _offered() -> sa.Select[Any]:
     return sa.select(every)
 
 
-def _facts(*tables: sa.Table, placed: bool = False) -> Prepared:
+def _facts(*tables: sa.Table, place: sa.Select[int] | None = None) -> Prepared:
     """
     Select facts in one statement, each as its kind, an id and a number: when it was created (ms), or the place. Rows of
     the task in `tables` have the name of the table as their kind, and their position as the number; their columns
@@ -148,9 +157,8 @@ def _facts(*tables: sa.Table, placed: bool = False) -> Prepared:
     for table in tables:
         rows = sa.select(sa.literal(table.name, sa.Text), table.c.task_id, _position(table))
         facts.append(rows.where(table.c.task_id == this))
-    if placed:
-        place = fair_queue.PLACE.subquery()
-        facts.append(sa.select(sa.literal("place", sa.Text), sa.literal("", sa.Text), place.c.turn))
+    if place is not None:
+        facts.append(sa.select(sa.literal("place", sa.Text), sa.literal("", sa.Text), place.subquery().c.turn))
     every = sa.union_all(*facts).subquery()
     found: sa.FromClause = every
     for table in tables:
@@ -165,7 +173,8 @@ def _position(table: sa.Table) -> sa.ColumnElement[int]:
 
 
 OFFERED: Final = _offered()
-PLACED: Final = _facts(references, placed=True)
+PLACED: Final = _facts(references, place=fair_queue.PLACE)
+PLAIN: Final = _facts(place=fair_queue.PLACE_BY_SUMS)
 UNPLACED: Final = _facts(references)
 OF_OUTCOME: Final = _facts(references, pictures, outcome_parts)
 

@@ -176,6 +176,50 @@ def _place() -> sa.Select[int]:
     return sa.select(turn).where(own.c.id == this, own.c.state == TaskState.QUEUED)
 
 
+def _place_by_sums() -> sa.Select[int]:
+    """
+    Count the tasks that are not behind a prepared one from sums for each asker, which takes a third of the time of
+    `_place`: that computes the level of each task.
+
+    The sums do not tell the place, and 0 is selected, if a further create waits, or if another asker has tasks on both
+    sides of this one and wants several creates with one of them.
+    """
+    this: sa.BindParameter[str] = sa.bindparam("of", type_=sa.Text)
+    asker, at, wanted = (sa.bindparam(name, type_=sa.BigInteger) for name in ("asker", "at", "wanted"))
+    is_older = sa.or_(tasks.c.created_at < at, sa.and_(tasks.c.created_at == at, tasks.c.id <= this))
+    line = (
+        sa.select(
+            tasks.c.asker_id,
+            sa.func.count().label("tasks"),
+            sa.func.sum(tasks.c.creates_wanted).label("creates"),
+            sa.func.sum(sa.case((is_older, 1), else_=0)).label("older_tasks"),
+            sa.func.sum(sa.case((is_older, tasks.c.creates_wanted), else_=0)).label("older_creates"),
+        )
+        .where(QUEUED, PREPARED)
+        .group_by(tasks.c.asker_id)
+        .subquery()
+    )
+    busy = _in_flight_by_asker()
+    begun = sa.func.coalesce(busy.c.creates, 0).label("begun")
+    lines = sa.select(*line.c, begun).outerjoin(busy, busy.c.asker_id == line.c.asker_id).cte("lines")
+    own = lines.alias("own")
+    level = own.c.begun + own.c.older_creates - wanted
+    below = level - lines.c.begun
+    """How many tasks of a line have a lower level, if each wants one create and the line is long enough."""
+    not_behind = sa.case(
+        (lines.c.asker_id == asker, lines.c.older_tasks),
+        (below < 0, 0),
+        (lines.c.creates <= below, lines.c.tasks),
+        (lines.c.creates > lines.c.tasks, None),
+        (lines.c.older_tasks > below, below + 1),
+        else_=below,
+    )
+    further = sa.exists().where(FURTHER_BY_TIME, tasks.c.next_create_at > 0)
+    is_known = sa.and_(sa.func.count(not_behind) == sa.func.count(), sa.not_(further))
+    turn = sa.case((is_known, sa.func.sum(not_behind)), else_=0).label("turn")
+    return sa.select(turn).select_from(lines.join(own, own.c.asker_id == asker))
+
+
 def _turns(which: sa.ColumnElement[bool]) -> sa.Subquery:
     levels = _levels(which).subquery()
     order = (levels.c.level, levels.c.created_at, levels.c.id)
@@ -221,3 +265,7 @@ def _of_task(which: sa.ColumnElement[bool]) -> sa.ScalarSelect[int]:
 PLACE: Final = _place()
 """Select the place (from 1) of the task `of` in the order of `queue`, as if the task were prepared; no row if the task
 is not queued."""
+
+PLACE_BY_SUMS: Final = _place_by_sums()
+"""Select what `PLACE` selects for the prepared task `of` of the person `asker`, created at `at` (ms), that wants
+`wanted` creates; 0 if only `PLACE` has the place."""

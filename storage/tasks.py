@@ -13,7 +13,7 @@ from typing import Any, Final, NamedTuple, Unpack
 import sqlalchemy as sa
 
 from storage.availability import DatabaseAway
-from storage.card_facts import CardFacts, card_facts
+from storage.card_facts import CardFacts, card_facts, plain_facts
 from storage.catalogue import MODELS
 from storage.database import Database
 from storage.limits import check_limits, check_stored, kept_of_before
@@ -146,7 +146,8 @@ class TaskStore:
             (task,) = await BY_INTERACTION.values(Task, connection, {"interaction": new.interaction_id})
             return Added(task, False, await card_facts(connection, task))
         task = await insert_task(connection, new, now=now, prepared=prepared)
-        return Added(task, True, await card_facts(connection, task))
+        is_plain = prepared and not new.request.references
+        return Added(task, True, await (plain_facts if is_plain else card_facts)(connection, task))
 
     async def check_stored(self, person_id: int, more: int, limits: Limits, *, now: int) -> None:
         """Check whether `more` further bytes may be stored for a person. Raises LimitExceeded, never if `more` is

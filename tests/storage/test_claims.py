@@ -10,11 +10,13 @@ from pathlib import Path
 
 import pytest
 
+from storage import fair_queue
 from storage.catalogue import catalogue
 from storage.models import Changes, CreateLimits, CreateState, Task, TaskState, released
+from storage.prepared import Prepared
 from storage.stores import Stores
 from storage.transitions import StaleTask
-from tests.storage.rows import BACKENDS, LEASE, NOW, PLENTY, begun, opened_stores, prepared, stored
+from tests.storage.rows import BACKENDS, LEASE, NOW, PLENTY, UNLIMITED, begun, opened_stores, prepared, request, stored
 from tests.worlds.due import next_due
 
 
@@ -298,6 +300,33 @@ async def test_places_are_right_also_beside_tasks_that_want_several_creates(stor
     for task in queue:
         numbers = [create.number for create in await stores.creates.of_task(task.id)]
         assert numbers == list(range(task.creates_wanted))
+
+
+@pytest.mark.parametrize("several", [False, True])
+@pytest.mark.parametrize("seed", range(8))
+async def test_a_new_card_shows_the_place_of_its_task(stores: Stores, seed: int, several: bool) -> None:
+    chance = random.Random(seed)
+    by_sums = []
+    for number in range(24):
+        if chance.randrange(3) == 0:
+            await begun_and_accepted(stores, now=NOW + number)
+        wanted = chance.choice([1, 1, 1, 2]) if several else 1
+        new = request(asker_id=chance.randrange(4), model="z-image", variants=wanted, creates_wanted=wanted)
+        now = NOW + chance.choice([0, number])
+        added = await stores.tasks.add(new, UNLIMITED, now=now, prepared=chance.randrange(4) > 0)
+        place = await stores.queue.place_of(added.task)
+        assert added.facts.place == (None if added.task.prepared_at is None else place)
+        if added.task.prepared_at is not None:
+            by_sums.append(await place_by_sums(stores, added.task) == place)
+    assert any(by_sums)
+    assert several or all(by_sums)
+
+
+async def place_by_sums(stores: Stores, task: Task) -> int:
+    given = {"of": task.id, "asker": task.asker_id, "at": task.created_at, "wanted": task.creates_wanted}
+    async with stores.tasks._database.read() as connection:
+        ((place,),) = await Prepared(fair_queue.PLACE_BY_SUMS).rows(connection, given)
+    return int(place)
 
 
 async def test_creates_of_one_task_have_the_turns_of_as_many_tasks_of_its_asker(stores: Stores) -> None:
