@@ -21,7 +21,7 @@ from typing import Any, Final
 
 import structlog
 from fluent.runtime import FluentBundle, FluentResource
-from fluent.runtime.types import FluentFloat, FluentInt
+from fluent.runtime.types import FluentFloat, FluentInt, NumberFormatOptions
 
 FOLDER: Final = Path(__file__).parent
 DEFAULT: Final = "en-US"
@@ -55,6 +55,15 @@ def link_commands(ids: Mapping[str, int]) -> None:
     _command_ids.clear()
     _command_ids.update(ids)
     _formatted.cache_clear()
+
+
+class WholeNumber(FluentInt):
+    """A whole number without grouping, which Babel writes in the same way for each language, in many times as long."""
+
+    default_number_format_options = NumberFormatOptions(useGrouping=False)
+
+    def format(self, locale: Any) -> str:
+        return str(int(self))
 
 
 class Texts:
@@ -163,5 +172,5 @@ def _value(value: str | float | datetime) -> str | FluentInt | FluentFloat | dat
     if isinstance(value, str):
         return value[:VALUE_CHARACTERS]
     if isinstance(value, int):
-        return FluentInt(value, useGrouping=False)
+        return WholeNumber(value)
     return FluentFloat(round(value, DECIMALS), useGrouping=False, maximumFractionDigits=DECIMALS)

@@ -11,13 +11,14 @@ from typing import Final
 import discord
 import pytest
 from babel import Locale
+from fluent.runtime.types import FluentInt
 from fluent.syntax import FluentSerializer
 from fluent.syntax import ast as ftl
 from structlog.testing import capture_logs
 
 from bot.error_replies import explain, explain_to_operator
 from bot.errors import Reason
-from bot.texts import DEFAULT, FOLDER, LANGUAGES, VALUE_CHARACTERS, Texts, link_commands, texts_in
+from bot.texts import DEFAULT, FOLDER, LANGUAGES, VALUE_CHARACTERS, Texts, WholeNumber, link_commands, texts_in
 from storage.catalogue import MODELS
 from tests.texts.written_texts import entries, messages, plurals, variables
 
@@ -182,6 +183,12 @@ def test_a_number_is_told_in_its_plural_form() -> None:
 
 def test_large_numbers_stay_in_one_piece() -> None:
     assert "1234567 requests" in texts_in("en-US")("card-before", count=1_234_567)
+
+
+@pytest.mark.parametrize("number", [0, 7, 1234567, 10**20, -3])
+def test_a_whole_number_is_written_as_the_language_writes_it(number: int) -> None:
+    for locale in map(Locale.parse, ("en_US", "zh_CN", "sv", "de_CH")):
+        assert WholeNumber(number).format(locale) == FluentInt(number, useGrouping=False).format(locale)
 
 
 def test_values_are_shown_as_they_are() -> None:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Final
 from urllib.parse import quote as percent
 
@@ -18,6 +19,8 @@ from storage.models import PictureRequest, Reference, ReferenceKind, Task
 
 ALT_UNITS: Final = 256
 """A comfortable length for screen readers; Discord allows 1024."""
+ASKERS: Final = 1000
+"""Most people whose mention on a card is kept as it was formatted."""
 PROMPT_FILENAME: Final = "prompt.txt"
 
 _OF_ADDRESSES: Final = "%:/?#@!$&'*+,;=()"
@@ -94,6 +97,7 @@ def mention(say: Texts, person_id: int) -> str:
     return f"<@{person_id}>" if person_id else say("text-somebody")
 
 
+@lru_cache(maxsize=ASKERS)
 def asked_by(say: Texts, asker_id: int) -> str:
     return say("text-for", asker=f"<@{asker_id}>")
 

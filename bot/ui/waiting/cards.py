@@ -6,6 +6,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any, Final
 
 import discord
@@ -31,6 +32,8 @@ DEFAULT_STEPS: Final = 5
 """Steps of the progress bar: each step is an edit of the card."""
 EXACT_PLACES: Final = 5
 """Up to this place in the queue, every place is an edit; beyond, an edit follows when the place drops by a fifth."""
+KEPT_TEXTS: Final = 200
+"""Texts about the durations of models that are kept as they were formatted."""
 BAR_LENGTH: Final = 12
 FULL: Final = "▰"
 EMPTY: Final = "▱"
@@ -285,10 +288,14 @@ def _queue(card: Card, say: Texts) -> str:
         lines += [say("card-look")] if card.previewed else []
         lines.append(f"-# {say('card-fair')}")
     if card.usual is not None:
-        half, most = (rough_time(say, seconds) for seconds in card.usual)
-        usual = say("card-usual", half=half, most=most) if half != most else say("card-usual-both", most=most)
-        lines.append(f"-# {usual}")
+        lines.append(f"-# {_usual(say, *card.usual)}")
     return "\n".join(lines)
+
+
+@lru_cache(maxsize=KEPT_TEXTS)
+def _usual(say: Texts, half_seconds: float, most_seconds: float) -> str:
+    half, most = rough_time(say, half_seconds), rough_time(say, most_seconds)
+    return say("card-usual", half=half, most=most) if half != most else say("card-usual-both", most=most)
 
 
 def _progress(card: Card, say: Texts, steps: int) -> str:
