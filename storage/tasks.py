@@ -51,7 +51,8 @@ WITH_CARD_USE: Final = Prepared(
     ).where(tasks.c.id == sa.bindparam("of"))
 )
 SET_CARD: Final = Prepared(
-    sa.update(tasks).where(tasks.c.id == sa.bindparam("of")).returning(tasks), ("card_message_id",)
+    sa.update(tasks).where(tasks.c.id == sa.bindparam("of")).returning(tasks.c.state, tasks.c.prepared_at),
+    ("card_message_id",),
 )
 ATTACHED: Final = sa.insert(references)
 ORIGIN: Final = [field.name for field in fields(NewTask) if field.name != "request"]
@@ -90,6 +91,13 @@ class Added(NamedTuple):
     is_new: bool
     facts: CardFacts
     """What its first card shows."""
+
+
+class Progress(NamedTuple):
+    """How far a task has come, without a read of the whole row."""
+
+    state: TaskState
+    prepared_at: int | None
 
 
 def nothing(_: Added) -> None:
@@ -234,11 +242,11 @@ class TaskStore:
                 await connection.execute(sa.insert(pictures), rows)
             return settled
 
-    async def set_card(self, task_id: str, message_id: int | None) -> Task | None:
+    async def set_card(self, task_id: str, message_id: int | None) -> Progress | None:
         """Set the card's message id in any state, without compare-and-set (the card belongs to no move). Return None
         if there is no such task."""
         async with self._database.write() as connection:
-            found = await SET_CARD.values(Task, connection, {"of": task_id, "card_message_id": message_id})
+            found = await SET_CARD.values(Progress, connection, {"of": task_id, "card_message_id": message_id})
         return found[0] if found else None
 
     async def withhold(self, task_id: str, *, withheld_at: int | None) -> Task | None:

@@ -220,6 +220,20 @@ async def test_a_card_that_was_posted_for_an_erased_task_is_known_to_be_of_no_ta
     assert unknown.value.reason is Reason.TASK_UNKNOWN
 
 
+async def test_the_message_of_a_card_is_stored_once_no_response_is_being_made(
+    world: EngineWorld, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("bot.engine.intake.requests.QUIET_SECONDS", 1000.0)
+    card = await world.engine.requests.accept(world.request())
+    with world.engine.requests.answering():
+        stored = asyncio.create_task(world.engine.requests.card_posted(card, 55))
+        for _ in range(3):
+            await world.stores.claims.renew("nobody", [card.task.id], until=0)
+        assert (await world.now(card.task)).card_message_id is None
+    await stored
+    assert (await world.now(card.task)).card_message_id == 55
+
+
 async def test_a_picture_that_was_erased_is_not_asked_for(world: EngineWorld) -> None:
     erased = NewReference(kind=ReferenceKind.IMAGE, url="", filename="a.png")
     for asked in (world.ask(references=(erased,)), proposed(world, references=(erased,))):

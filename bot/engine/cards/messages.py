@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from storage.models import Task, TaskState
 from storage.stores import Stores
+from storage.tasks import Progress
 
 
 class CardMessages:
@@ -24,9 +25,9 @@ class CardMessages:
         """Return the task as it is now, and whether its card was edited into the outcome. Its message then stays."""
         return await self._stores.tasks.with_card_use(task.id) or (task, False)
 
-    async def posted(self, task_id: str, message_id: int) -> Task | None:
-        """Record the message of a card that was posted, or that was found by a search. Return the task as it is now;
-        None if there is no such task."""
+    async def posted(self, task_id: str, message_id: int) -> Progress | None:
+        """Record the message of a card that was posted, or that was found by a search. Return how far the task has come
+        by now; None if there is no such task."""
         return await self._stores.tasks.set_card(task_id, message_id)
 
     async def deleted(self, task_id: str) -> None:

@@ -221,16 +221,18 @@ class Requests:
         await self._cards.show(changed)
 
     async def card_posted(self, card: Card, message_id: int) -> None:
-        """Store that the first response was posted as this card. If the task was closed since, delete the card, unless
-        it is the outcome by now; if the task moved on otherwise, update the card. Raises NotFound if the task is gone,
-        and Unavailable if the deletion fails."""
+        """Store that the first response was posted as this card, once no other response is being made. If the task was
+        closed since, delete the card, unless it is the outcome by now; if the task moved on otherwise, update the card.
+        Raises NotFound if the task is gone, and Unavailable if the deletion fails."""
+        await self.quiet()
         self._delivery.cards.posted(card)
-        task = await self._card_messages.posted(card.task.id, message_id)
-        if task is None:
-            raise NotFound(Reason.TASK_UNKNOWN)
+        progress = await self._card_messages.posted(card.task.id, message_id)
+        if progress == (card.task.state, card.task.prepared_at) and card.task.state is not TaskState.CLOSED:
+            return
+        task = await self._known(card.task.id)
         if task.state is TaskState.CLOSED:
             await self._delivery.cards.remove(task)
-        elif (task.state, task.prepared_at) != (card.task.state, card.task.prepared_at):
+        else:
             await self._cards.show(task)
 
     async def _stored(

@@ -19,7 +19,7 @@ from bot.intake.words import as_read
 from bot.texts import texts_in
 from bot.texts.prompt_expansion import expand
 from bot.texts.prompt_parameters import parameters_of
-from bot.ui.asking.answers import answer_with
+from bot.ui.asking.answers import send_card, store_message
 from bot.ui.asking.batches import confirm, refuse
 from bot.ui.asking.nearest import offer_nearest
 from bot.ui.library.styles import in_style
@@ -61,7 +61,8 @@ async def ask(interaction: discord.Interaction[Atelier], wish: Wish, *, style: s
                 raise
             await offer_nearest(interaction, new, refusal, refusal.nearest)
             return
-        await answer_with(interaction, card, view)
+        message_id = await send_card(interaction, card, view)
+    await store_message(interaction, card, message_id)
 
 
 def _expanded(prompt: str, *, most: int) -> list[str]:
