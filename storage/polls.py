@@ -66,7 +66,8 @@ class PollStore:
         try:
             while self._waiting:
                 polls, self._waiting = self._waiting[:MOST_TOGETHER], self._waiting[MOST_TOGETHER:]
-                await self._store_together([poll for poll in polls if not poll.stored.cancelled()])
+                if awaited := [poll for poll in polls if not poll.stored.cancelled()]:
+                    await self._store_together(awaited)
         finally:
             self._storing = None
 

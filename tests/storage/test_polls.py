@@ -115,6 +115,22 @@ async def test_a_poll_whose_caller_was_cancelled_before_is_not_stored(stores: St
     assert (await now(stores, first)).owner == "one"
 
 
+async def test_polls_for_which_no_caller_waits_any_more_take_no_transaction(
+    stores: Stores, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """After a stop, the database may be closed already."""
+    polled = await claimed(stores, 2)
+    writes = Writes(stores.polls, monkeypatch)
+    polls = [asyncio.create_task(poll(stores, task)) for task in polled]
+    await asyncio.sleep(0)
+    for each in polls:
+        each.cancel()
+    await asyncio.wait(polls)
+    if (storing := stores.polls._storing) is not None:
+        await storing
+    assert writes.count == 0
+
+
 async def test_an_error_of_the_database_reaches_every_caller_and_the_next_poll_is_stored(stores: Stores) -> None:
     polled = await claimed(stores, 2)
     found = await asyncio.gather(*[poll(stores, task, failures=-1) for task in polled], return_exceptions=True)
