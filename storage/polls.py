@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
+from contextvars import Context
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -55,7 +56,7 @@ class PollStore:
         stored: asyncio.Future[Task | None] = asyncio.get_running_loop().create_future()
         self._waiting.append(_Poll(task, failures, progress, overdue_notified_at, due_at, stored))
         if self._storing is None:
-            self._storing = asyncio.create_task(self._store_waiting())
+            self._storing = asyncio.create_task(self._store_waiting(), context=Context())  # it is work of many tasks
         if (changed := await stored) is not None:
             return changed
         changes = {"failures": failures, "progress": progress, "overdue_notified_at": overdue_notified_at}

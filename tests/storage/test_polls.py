@@ -10,7 +10,9 @@ from typing import Any
 
 import pytest
 import sqlalchemy as sa
+from structlog.contextvars import bound_contextvars, get_contextvars
 
+from storage.availability import for_people, work_for_people
 from storage.models import Task, TaskState
 from storage.polls import MOST_TOGETHER, PollStore
 from storage.schema import tasks
@@ -53,11 +55,14 @@ class Writes:
 
     def __init__(self, store: PollStore, monkeypatch: pytest.MonkeyPatch) -> None:
         self.count = 0
+        self.made_for: list[tuple[dict[str, Any], bool]] = []
+        """What each one's log lines would have, and whether a person waits for it."""
         self._write = store._database.write
         monkeypatch.setattr(store._database, "write", self)
 
     def __call__(self, **how: Any) -> AbstractAsyncContextManager[Transaction]:
         self.count += 1
+        self.made_for.append((get_contextvars(), work_for_people.get()))
         return self._write(**how)
 
 
@@ -129,6 +134,15 @@ async def test_polls_for_which_no_caller_waits_any_more_take_no_transaction(
     if (storing := stores.polls._storing) is not None:
         await storing
     assert writes.count == 0
+
+
+async def test_polls_are_stored_as_work_of_no_single_task(stores: Stores, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A log line of the transaction, such as that the database is away, has the id of no task."""
+    polled = await claimed(stores, 2)
+    writes = Writes(stores.polls, monkeypatch)
+    with bound_contextvars(task=polled[0].id), for_people():
+        await asyncio.gather(*[poll(stores, task) for task in polled])
+    assert writes.made_for == [({}, False)]
 
 
 async def test_an_error_of_the_database_reaches_every_caller_and_the_next_poll_is_stored(stores: Stores) -> None:
