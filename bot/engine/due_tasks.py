@@ -32,7 +32,8 @@ from storage.transitions import StaleTask
 PUSHES_AT_ONCE: Final = 1000
 """Number of tasks advanced at the same time. Work that takes memory has its own, smaller limit in its module."""
 IDLE_SECONDS: Final = 5.0
-"""Longest pause between two looks for due tasks. New requests, callbacks and finished steps of tasks end it at once."""
+"""Longest pause between two looks for due tasks. New requests and callbacks end it at once; so do finished steps of
+tasks, unless there is nothing to do after them yet."""
 BUSY_SECONDS: Final = 0.25
 """Pause while work is due that may not be started yet."""
 GRACE_SECONDS: Final = 8.0
@@ -72,7 +73,7 @@ class DueTasks:
         self._room_at: int | None = None
         """When (ms) the window of creates has room, if it was full at the last look."""
         self._is_full = False
-        """Whether the last claim took as many tasks as there was room for, so that due ones may be left."""
+        """Whether due tasks may be left because the last look had no room for more."""
         self._stopping = False
         self.turns = CreateTurns(stores=stores, membership=membership, policy=policy, clock=clock)
         self.creates = BegunCreates(
@@ -169,8 +170,8 @@ class DueTasks:
                 await self._woken.wait()
 
     def _until_next(self, work: DueWork, begun: int) -> float:
-        """Return for how many seconds there is nothing to do after work was started, `begun` creates among it. A step
-        that ends also ends the pause; it is shorter if something due may be left."""
+        """Return for how many seconds there is nothing to do after work was started, `begun` creates among it; fewer if
+        something due may be left. A step that ends may end the pause before (`_look_after`)."""
         if self._is_full and len(self._busy) < PUSHES_AT_ONCE:
             return 0.0
         if (work.own_creates and begun < work.creates) or not self._quarantine.open or self._is_full:
@@ -228,7 +229,10 @@ class DueTasks:
         apart from them those whose creates have begun. At most `PUSHES_AT_ONCE` are in work; none is claimed after
         `stop`. `is_left`: the creates of `work` are left to another process for a moment."""
         room = PUSHES_AT_ONCE - len(self._busy)
-        if self._stopping or room <= 0:
+        if self._stopping:
+            return (), ()
+        if room <= 0:
+            self._is_full = True
             return (), ()
         if not self.creates.are_certain:
             return (), await self._claim_stored()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import io
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from datetime import timedelta
@@ -653,3 +653,41 @@ async def test_tasks_that_a_claim_had_no_room_for_are_claimed_although_steps_end
     await eventually(all_are_polled)
     world.engine.stop()
     await running
+
+
+async def test_a_task_that_becomes_due_when_a_create_took_the_last_room_is_claimed_when_a_step_ends(
+    world: EngineWorld, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Two tasks may be advanced at once: one is polled, and one is created. The third is due a second later."""
+    world.api.seconds = 3600
+    polled, later = [await world.ask() for _ in range(2)]
+    while [(await world.now(task)).state for task in (polled, later)] != [TaskState.GENERATING] * 2:
+        await world.work(1)
+    world.clock.turn(600)
+    await world.stores.tasks.change(await world.now(later), due_at=world.clock() + 1000)
+    created = await world.ask()
+    await world.stores.tasks.change(created, prepared_at=world.clock())
+    for constant, value in (("PUSHES_AT_ONCE", 2), ("IDLE_SECONDS", 600.0), ("BUSY_SECONDS", 600.0)):
+        monkeypatch.setattr(due_tasks, constant, value)
+    before, answers = len(world.api.asked), asyncio.Event()
+    for name in ("record", "create"):
+        monkeypatch.setattr(world.api, name, _after(answers, getattr(world.api, name)))
+    tasks = world.engine._tasks
+    await tasks.start_due()
+    assert len(tasks.steps) == 2
+    world.clock.turn(2)
+    await tasks.start_due()
+    answers.set()
+    await asyncio.gather(*tasks.steps)
+    assert tasks._woken.is_set()
+    await tasks.start_due()
+    await asyncio.gather(*tasks.steps)
+    assert len(world.api.asked) - before == 2
+
+
+def _after(event: asyncio.Event, call: Callable[..., Awaitable[object]]) -> Callable[..., Awaitable[object]]:
+    async def after(*args: object, **kwargs: object) -> object:
+        await event.wait()
+        return await call(*args, **kwargs)
+
+    return after
