@@ -39,12 +39,13 @@ discord.VoiceClient.warn_nacl = discord.VoiceClient.warn_dave = False  # the bot
 
 class ReconnectDelay(ExponentialBackoff[Literal[False]]):
     """
-    How long a shard waits before its next attempt to connect: at random up to twice as long after each attempt, at most
-    256 s, and up to 2 s again once five minutes have passed without one.
+    How long a shard waits after an attempt to connect that failed: at random up to twice as long after each, at most
+    256 s, and up to 2 s again after one that failed more than five minutes after the one before.
 
-    discord.py waits up to 17 minutes once ten attempts were made at intervals of less than 34 minutes, as after three
-    short outages. A gateway that ends each new session at once sees at most some 700 identifies a day. (Discord: 1,000
-    a day, docs.discord.com, Gateway, "Session Start Limit Object".)
+    discord.py waits up to 17 minutes once ten attempts failed at intervals of less than 34 minutes, as after three
+    short outages. With this delay, each shard makes some 700 attempts a day while the gateway cannot be reached, and
+    only an attempt that reaches it identifies. (Discord: 1,000 identifies a day of all shards, docs.discord.com,
+    Gateway, "Session Start Limit Object".) A session that the gateway ends is resumed without this delay.
     """
 
     def __init__(self) -> None:

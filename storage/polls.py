@@ -1,5 +1,5 @@
-"""Store polls without an outcome. Polls whose answers arrive at the same moment are stored in one transaction by
-one statement, because it takes a fraction of what as many transactions take."""
+"""Store polls without an outcome. Polls whose answers arrive at the same moment are stored by one statement, which
+takes a fraction of the time of a transaction for each."""
 
 from __future__ import annotations
 

@@ -2,8 +2,8 @@
 Statements that are built and compiled once, for what runs with each request or poll.
 
 For a statement that takes the database 20 µs, SQLAlchemy takes 200 to 500 µs: it builds the statement, makes the key of
-its compiled form, and looks up how each value is written and read. A `Prepared` statement does this once. On SQLite
-without a thread, the driver runs it itself.
+its compiled form, and looks up how each value is written and read. A `Prepared` statement does this once. SQLAlchemy
+only passes it to the driver, and on an `InlineConnection` the driver is called directly.
 """
 
 from __future__ import annotations

@@ -2,8 +2,8 @@
 Do the due work of all outboxes of a process.
 
 A process that answers for all shards searches each outbox for due rows itself. Where several processes share the
-shards, the leader searches all outboxes with one statement and tells the process of each shard that has due rows; the
-others search only sometimes, in case that they missed it.
+shards, the leader searches all outboxes with one statement and tells the process of each shard that has due rows. The
+other processes search only sometimes, in case a notice of the leader was lost.
 """
 
 from __future__ import annotations
