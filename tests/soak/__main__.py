@@ -27,7 +27,8 @@ def main() -> int:
         try:
             seen = asyncio.run(play(Path(folder), minutes=given.minutes, rate=given.rate, seed=given.seed))
         except Exception:
-            print(*Path(folder, LOG).read_text().splitlines()[-LAST_LINES:], sep="\n", flush=True)
+            if (log := Path(folder, LOG)).exists():
+                print(*log.read_text().splitlines()[-LAST_LINES:], sep="\n", flush=True)
             raise
     verdict = judge(seen)
     print(*table(seen, verdict), sep="\n", flush=True)
