@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import random
 from collections.abc import Sequence
 from itertools import pairwise
@@ -126,6 +127,15 @@ def test_a_mixture_of_all_models_is_computed_once_each() -> None:
         for kind in kinds:
             progress(20, kind)
     assert schedule._survivors.cache_info().misses == 2 * len(MODELS)
+
+
+def test_durations_that_were_replaced_are_forgotten() -> None:
+    for number in range(500):
+        kind = known([float(number)] * 200)
+        for elapsed in range(0, 100, 10):
+            next_poll(elapsed, kind)
+    kept = sum(isinstance(thing, Durations) for thing in gc.get_objects())
+    assert kept <= 2 * schedule._REMEMBERED + len(PRIORS)
 
 
 @pytest.mark.parametrize("humps", [[(3.689, 0.6)], [(3.22, 0.25), (4.7, 0.3)]], ids=["one hump", "two humps"])

@@ -52,8 +52,6 @@ _TINY: Final = 1e-12
 _REMEMBERED: Final = 64
 """Most survival functions that are remembered, about 60 KiB each. One is in use for each model without, and with, input
 pictures; each new duration replaces one."""
-_REMEMBERED_WAITS: Final = 16 * _POINTS
-"""Most waits that are remembered, one for each step of the grid of 16 survival functions."""
 
 FIRST_LATE_RETRY: Final = timedelta(minutes=5)
 """Delay from the delivery as a link to the first retry. Before a retry begins, the next one is scheduled with twice the
@@ -97,12 +95,20 @@ def next_poll(elapsed: float, durations: Durations, poll_cost: float = POLL_COST
     """
     if elapsed >= OVERDUE_SECONDS:
         return OVERDUE_POLL_SECONDS
-    return _next_poll(round(elapsed / _STEP), durations, poll_cost)
+    here, waits = round(elapsed / _STEP), _waits(durations)
+    if (here, poll_cost) not in waits:
+        waits[here, poll_cost] = _wait(here, _survivors(durations), poll_cost)
+    return waits[here, poll_cost]
 
 
-@lru_cache(maxsize=_REMEMBERED_WAITS)
-def _next_poll(here: int, durations: Durations, poll_cost: float) -> float:
-    left = _survivors(durations)
+@lru_cache(maxsize=_REMEMBERED)
+def _waits(_: Durations) -> dict[tuple[int, float], float]:
+    """Return the waits that were computed with these durations, by the step of the grid and the cost of a poll. They
+    are forgotten with the durations, which change with each picture that is done."""
+    return {}
+
+
+def _wait(here: int, left: Sequence[float], poll_cost: float) -> float:
     longest = LATEST_POLL_SECONDS * math.sqrt(poll_cost / POLL_COST_SECONDS)
     for then in range(here + round(SOONEST_POLL_SECONDS / _STEP), min(here + int(longest / _STEP), _POINTS - 1)):
         hazard = max((left[then - 1] - left[then + 1]) / (2 * _STEP * left[then]), _TINY)
