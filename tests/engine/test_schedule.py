@@ -131,11 +131,11 @@ def test_a_mixture_of_all_models_is_computed_once_each() -> None:
 
 def test_durations_that_were_replaced_are_forgotten() -> None:
     for number in range(500):
-        kind = known([float(number)] * 200)
+        kind = known([float(number)] * 200, prior=77.7)
         for elapsed in range(0, 100, 10):
             next_poll(elapsed, kind)
-    kept = sum(isinstance(thing, Durations) for thing in gc.get_objects())
-    assert kept <= 2 * schedule._REMEMBERED + len(PRIORS)
+    kept = [thing for thing in gc.get_objects() if isinstance(thing, Durations) and thing.prior_seconds == 77.7]
+    assert 1 <= len(kept) <= 2 * schedule._REMEMBERED
 
 
 @pytest.mark.parametrize("humps", [[(3.689, 0.6)], [(3.22, 0.25), (4.7, 0.3)]], ids=["one hump", "two humps"])
