@@ -15,10 +15,7 @@ from storage.models import Task, TaskState
 from storage.prepared import Prepared
 from storage.rows import values
 from storage.schema import tasks
-from storage.shards import Shards
-
-KEPT_STATEMENTS: Final = 16
-"""Sets of shards whose statements are kept: a process has others when one joins or is gone."""
+from storage.shards import KEPT_STATEMENTS, Shards
 
 
 class ClaimStore:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import functools
 from dataclasses import dataclass
-from typing import Final
 
 import sqlalchemy as sa
 
@@ -14,10 +13,7 @@ from storage.database import Database
 from storage.models import CreateLimits
 from storage.prepared import Prepared
 from storage.schema import tasks
-from storage.shards import Shards, within
-
-KEPT_STATEMENTS: Final = 16
-"""Sets of shards whose statements are kept: a process has others when one joins or is gone."""
+from storage.shards import KEPT_STATEMENTS, Shards, within
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

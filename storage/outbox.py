@@ -23,11 +23,9 @@ import sqlalchemy as sa
 
 from storage.database import Database
 from storage.prepared import Prepared
-from storage.shards import Shards, number_of, within
+from storage.shards import KEPT_STATEMENTS, Shards, number_of, within
 
 OWNER_BYTES: Final = 9
-KEPT_STATEMENTS: Final = 4
-"""Sets of shards whose statements are kept for each outbox."""
 
 Row = TypeVar("Row")
 

@@ -11,9 +11,10 @@ import sqlalchemy as sa
 
 from storage.database import Database
 from storage.notices import ANYTHING
-from storage.outbox import KEPT_STATEMENTS, Outbox, select_due_by_shard
+from storage.outbox import Outbox, select_due_by_shard
 from storage.prepared import Prepared
 from storage.schema import processes
+from storage.shards import KEPT_STATEMENTS
 
 PROCESSES: Final = "processes"
 """The subject of changes of which processes run."""

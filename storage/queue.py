@@ -13,7 +13,7 @@ from storage.models import CreateState, Reach, Task, TaskState
 from storage.prepared import Prepared
 from storage.rows import values
 from storage.schema import creates, references, tasks
-from storage.shards import Shards, within
+from storage.shards import KEPT_STATEMENTS, Shards, within
 
 PLACE: Final = Prepared(fair_queue.PLACE)
 RECENT: Final = 200
@@ -25,8 +25,6 @@ UNDECIDED: Final = (TaskState.QUEUED, TaskState.SUBMITTING, TaskState.GENERATING
 """States of a task whose outcome is not known yet."""
 MOST: Final = sa.bindparam("most", type_=sa.Integer)
 COLUMNS: Final = tuple(tasks.c.keys())
-KEPT_STATEMENTS: Final = 16
-"""Sets of shards whose statements are kept: a process has others when one joins or is gone."""
 
 
 class ChangingCards(NamedTuple):

@@ -10,6 +10,8 @@ import sqlalchemy as sa
 TIME_BITS_FROM: Final = 22
 """Discord: a server is on the shard `(guild_id >> 22) % shard_count`, direct messages are on shard 0
 (docs.discord.com, Gateway, "Sharding")."""
+KEPT_STATEMENTS: Final = 16
+"""Sets of shards whose statements are kept: a process has others when one joins or is gone."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
